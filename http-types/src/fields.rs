@@ -1,0 +1,187 @@
+//! Headers and query: names with one or several values, in order.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
+};
+
+use crate::error::{MAX_NAME_CHARS, shortened};
+
+/// Names with their values, in the order of the line. Used for headers and for the query.
+///
+/// ```json
+/// {"accept":"*/*","set-cookie":["a=1","b=2"]}
+/// ```
+/// One value is written as a string, several as an array; an array of one is read as the same thing as a string.
+/// A name stands once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(Vec<(String, Vec<String>)>);
+
+impl Fields {
+    /// No field at all: `{}`.
+    pub fn new() -> Fields {
+        Fields::default()
+    }
+
+    /// Adds a value under `name`, behind those it already has.
+    pub fn push(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        let name = name.into();
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => values.push(value.into()),
+            None => self.0.push((name, vec![value.into()])),
+        }
+    }
+
+    /// The first value under `name` (as written: header names are lower case).
+    pub fn first(&self, name: &str) -> Option<&str> {
+        self.all(name).first().map(String::as_str)
+    }
+
+    /// All values under `name`, in order; empty if there is none.
+    pub fn all(&self, name: &str) -> &[String] {
+        self.0.iter().find(|(known, _)| known == name).map_or(&[], |(_, values)| values)
+    }
+
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no name.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Fields {
+        let mut fields = Fields::new();
+        for (name, value) in pairs {
+            fields.push(name, value);
+        }
+        fields
+    }
+}
+
+/// What the reader does with a field: keep it, or look at it only.
+pub(crate) trait Keep<'de>: Default {
+    /// Takes a new name. `false`: the name was there before.
+    fn name(&mut self, name: Cow<'de, str>) -> bool;
+    /// Takes a value of the latest name.
+    fn value(&mut self, value: Cow<'de, str>);
+}
+
+impl<'de> Keep<'de> for Fields {
+    fn name(&mut self, name: Cow<'de, str>) -> bool {
+        let new = self.all(&name).is_empty() && !self.0.iter().any(|(known, _)| *known == name);
+        self.0.push((name.into_owned(), Vec::new()));
+        new
+    }
+
+    fn value(&mut self, value: Cow<'de, str>) {
+        if let Some((_, values)) = self.0.last_mut() {
+            values.push(value.into_owned());
+        }
+    }
+}
+
+/// The names only: enough to see one that stands twice.
+#[derive(Default)]
+pub(crate) struct CheckedFields<'de>(Vec<Cow<'de, str>>);
+
+impl<'de> Keep<'de> for CheckedFields<'de> {
+    fn name(&mut self, name: Cow<'de, str>) -> bool {
+        let new = !self.0.contains(&name);
+        self.0.push(name);
+        new
+    }
+
+    fn value(&mut self, _: Cow<'de, str>) {}
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor(Fields::new()))
+    }
+}
+
+impl<'de> Deserialize<'de> for CheckedFields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor(CheckedFields::default()))
+    }
+}
+
+struct FieldsVisitor<K>(K);
+
+impl<'de, K: Keep<'de>> Visitor<'de> for FieldsVisitor<K> {
+    type Value = K;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of names with a string or an array of strings each")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<K, A::Error> {
+        while let Some(name) = map.next_key::<Text<'de>>()? {
+            if !self.0.name(name.0.clone()) {
+                return Err(A::Error::custom(format_args!(
+                    "{:?} stands twice; put its values into one array",
+                    shortened(&name.0, MAX_NAME_CHARS)
+                )));
+            }
+            map.next_value_seed(Values(&mut self.0))?;
+        }
+        Ok(self.0)
+    }
+}
+
+/// The value of one name: a string, or an array of strings.
+struct Values<'k, K>(&'k mut K);
+
+impl<'de, K: Keep<'de>> serde::de::DeserializeSeed<'de> for Values<'_, K> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, K: Keep<'de>> Visitor<'de> for Values<'_, K> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or an array of strings")
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<(), E> {
+        self.0.value(Cow::Borrowed(value));
+        Ok(())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<(), E> {
+        self.0.value(Cow::Owned(value.to_owned()));
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(value) = seq.next_element::<Text<'de>>()? {
+            self.0.value(value.0);
+        }
+        Ok(())
+    }
+}
+
+/// A string, borrowed from the line where it has no escapes.
+pub(crate) struct Text<'de>(pub(crate) Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::read::text(deserializer).map(Text)
+    }
+}
