@@ -1,0 +1,305 @@
+//! The reader of the topic: every record of every partition, from a position that is fixed when it opens.
+//!
+//! It joins no consumer group and commits nothing, so any number of readers see all records and leave no trace.
+//! New partitions are followed, broker restarts outlived.
+
+use std::{sync::Arc, time::Duration};
+
+use rdkafka::{
+    ClientContext, Message,
+    config::RDKafkaLogLevel,
+    consumer::{Consumer, ConsumerContext, StreamConsumer},
+    error::{KafkaError, RDKafkaErrorCode as Code},
+    message::{BorrowedMessage, Headers},
+};
+
+use crate::{
+    TopicError,
+    error::{code_of, is_silence},
+    log::LogGate,
+};
+
+use positions::{Bounds, Positions};
+use watch::{Look, Watch, partition_count};
+
+pub use config::{ReaderConfig, Start};
+
+mod config;
+mod positions;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+/// How long Kafka may take for each answer while a reader opens or marks the end.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// Looks in a row that must miss the topic until it counts as gone: a broker that has just started knows none yet.
+const LOOKS_UNTIL_GONE: u32 = 3;
+
+/// One record of the topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// The partition, from 0.
+    pub partition: i32,
+    /// The offset in the partition, from 0.
+    pub offset: i64,
+    /// The time that Kafka keeps with the record: when it was made, or stored, in milliseconds since 1970.
+    pub timestamp_millis: Option<i64>,
+    /// The key, if there is one.
+    pub key: Option<Vec<u8>>,
+    /// The value; empty for a tombstone.
+    pub value: Vec<u8>,
+    /// Names and values, in order; an absent value is empty.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Delivered {
+    fn of(message: &BorrowedMessage<'_>) -> Delivered {
+        let headers = message.headers().into_iter().flat_map(Headers::iter);
+        Delivered {
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp_millis: message.timestamp().to_millis(),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().unwrap_or_default().to_vec(),
+            headers: headers.map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect(),
+        }
+    }
+}
+
+/// Reads one topic.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), tributary_topic::TopicError> {
+/// use tributary_topic::{Reader, ReaderConfig, Start};
+///
+/// let (brokers, topic) = ("localhost:9092".to_owned(), "http_recordings".to_owned());
+/// let mut reader = Reader::open(ReaderConfig { brokers, topic, start: Start::Beginning, settings: vec![] }).await?;
+/// while let Some(record) = reader.next_before_end().await? {
+///     println!("{}/{}: {} bytes", record.partition, record.offset, record.value.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Order is Kafka's: by offset in each partition, none between partitions. After an error the reader can still be
+/// asked: it goes on where it stood.
+///
+/// A topic that is deleted and made anew is read from its beginning, if it is shorter than the position reached;
+/// what Kafka has deleted before it was read is passed over. Both are logged.
+pub struct Reader {
+    // Dropped before the consumer, so that no look can outlive it.
+    watch: Watch,
+    consumer: Arc<TopicConsumer>,
+    positions: Positions,
+    brokers: String,
+    topic: String,
+    looks_without_topic: u32,
+    unreachable: bool,
+}
+
+type TopicConsumer = StreamConsumer<LogContext>;
+
+struct LogContext(LogGate);
+
+impl ClientContext for LogContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.forward(level, facility, message);
+    }
+
+    // They come as events too, and are told apart there.
+    fn error(&self, _: KafkaError, _: &str) {}
+
+    fn stats_raw(&self, _: &[u8]) {}
+}
+
+impl ConsumerContext for LogContext {}
+
+impl Reader {
+    /// Opens the topic. When it returns, the start of each partition is fixed and the end is marked: a record
+    /// acknowledged before the call is before the end, one written after it is behind.
+    ///
+    /// Takes 5 s at most for each of Kafka's answers: the metadata, and the bounds of each partition.
+    ///
+    /// # Errors
+    /// - [`TopicError::Setting`], [`TopicError::Client`]: a setting is wrong; repair it.
+    /// - [`TopicError::TopicMissing`]: create it, or try again later.
+    /// - [`TopicError::Unreachable`], [`TopicError::Kafka`]: try again later.
+    /// - [`TopicError::NotAllowed`], [`TopicError::Credentials`]: somebody has to grant or repair something.
+    pub async fn open(config: ReaderConfig) -> Result<Reader, TopicError> {
+        let ReaderConfig { brokers, topic, start, .. } = config.clone();
+        let consumer: TopicConsumer = config
+            .consumer()?
+            .create_with_context(LogContext(LogGate::default()))
+            .map_err(|error| TopicError::of_settings(&brokers, error))?;
+        let consumer = Arc::new(consumer);
+
+        let failed = |error| TopicError::of("read", &topic, &brokers, error);
+        let bounds = bounds(&consumer, &topic, None).await.map_err(failed)?;
+        let positions = Positions::at(start, &bounds);
+        let watch = Watch::start(&consumer, &topic)
+            .map_err(|error| TopicError::Client { brokers: brokers.clone(), reason: format!("no thread: {error}") })?;
+        let reader = Reader { watch, consumer, positions, brokers, topic, looks_without_topic: 0, unreachable: false };
+        reader.assign()?;
+        Ok(reader)
+    }
+
+    /// The next record, as soon as there is one. Safe to cancel: no record is lost by it.
+    ///
+    /// Brokers that are away are waited for (see [`is_unreachable`](Self::is_unreachable)).
+    ///
+    /// # Errors
+    /// - [`TopicError::TopicMissing`]: the topic is gone; open a new reader when there is one again.
+    /// - [`TopicError::NotAllowed`], [`TopicError::Credentials`]: somebody has to grant or repair something.
+    /// - [`TopicError::Kafka`]: anything else that Kafka answered.
+    pub async fn next(&mut self) -> Result<Delivered, TopicError> {
+        loop {
+            if let Some(delivered) = self.step().await? {
+                return Ok(delivered);
+            }
+        }
+    }
+
+    /// The next record, or `None` once [`is_at_end`](Self::is_at_end). Safe to cancel.
+    ///
+    /// While one partition is still behind its end, another may deliver records from behind its own.
+    ///
+    /// # Errors
+    /// Those of [`next`](Self::next).
+    pub async fn next_before_end(&mut self) -> Result<Option<Delivered>, TopicError> {
+        while !self.is_at_end() {
+            if let Some(delivered) = self.step().await? {
+                return Ok(Some(delivered));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether all records have been read that were there when the end was marked: by [`open`](Self::open), or by the
+    /// last [`mark_end`](Self::mark_end).
+    pub fn is_at_end(&self) -> bool {
+        self.positions.is_at_end()
+    }
+
+    /// Marks the end anew: where the topic ends now.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), but for the settings; the old mark stays then.
+    pub async fn mark_end(&mut self) -> Result<(), TopicError> {
+        let partitions = self.positions.partitions().collect();
+        let bounds = bounds(&self.consumer, &self.topic, Some(partitions)).await;
+        self.positions.mark_end(&bounds.map_err(|error| self.failed(error))?);
+        // Takes back what was fetched ahead, and with it the news of an end that was the end before this mark.
+        self.assign()
+    }
+
+    /// Whether no broker has answered since the last record or the last look at the topic (one each second then).
+    pub fn is_unreachable(&self) -> bool {
+        self.unreachable
+    }
+
+    /// Waits for one thing to happen; `None` if it was no record.
+    async fn step(&mut self) -> Result<Option<Delivered>, TopicError> {
+        let received = tokio::select! {
+            biased;
+            look = self.watch.next() => return self.looked(look).map(|()| None),
+            received = self.consumer.recv() => received.map(|message| Delivered::of(&message)),
+        };
+        match received {
+            Ok(delivered) => {
+                self.note_read(&delivered);
+                Ok(Some(delivered))
+            }
+            Err(error) => self.failed_to_read(error).map(|()| None),
+        }
+    }
+
+    fn note_read(&mut self, delivered: &Delivered) {
+        (self.unreachable, self.looks_without_topic) = (false, 0);
+        let (partition, offset) = (delivered.partition, delivered.offset);
+        if let Some(expected_offset) = self.positions.read(partition, offset) {
+            tracing::warn!(partition, offset, expected_offset, "The partition begins anew; was the topic made anew?");
+        }
+    }
+
+    fn looked(&mut self, look: Look) -> Result<(), TopicError> {
+        match look {
+            Ok(partitions) => {
+                (self.unreachable, self.looks_without_topic) = (false, 0);
+                if self.positions.grown_to(partitions) {
+                    tracing::info!(partitions, "The topic has grown.");
+                    return self.assign();
+                }
+                Ok(())
+            }
+            Err(error) if is_topic_missing(&error) => {
+                self.unreachable = false;
+                self.looks_without_topic += 1;
+                match self.looks_without_topic {
+                    LOOKS_UNTIL_GONE.. => Err(self.failed(error)),
+                    _ => Ok(()),
+                }
+            }
+            Err(error) => self.failed_to_read(error),
+        }
+    }
+
+    /// Tells what has to be repaired from what passes.
+    fn failed_to_read(&mut self, error: KafkaError) -> Result<(), TopicError> {
+        match (&error, code_of(&error)) {
+            (KafkaError::PartitionEOF(partition), _) => {
+                self.positions.reached_end(*partition);
+                Ok(())
+            }
+            // We use no group, only its name: what Kafka thinks of it does not matter.
+            (_, Some(Code::GroupAuthorizationFailed)) => Ok(()),
+            // The watch finds out whether it is really gone.
+            _ if is_topic_missing(&error) => {
+                self.watch.look_soon();
+                Ok(())
+            }
+            (_, Some(code)) if is_silence(code) => {
+                // One broker of several may go without harm; the watch knows when they all have.
+                self.unreachable |= code == Code::AllBrokersDown || matches!(error, KafkaError::MetadataFetch(_));
+                self.watch.look_soon();
+                Ok(())
+            }
+            _ => Err(self.failed(error)),
+        }
+    }
+
+    fn assign(&self) -> Result<(), TopicError> {
+        let assigned = self.positions.assignment(&self.topic).and_then(|list| self.consumer.assign(&list));
+        assigned.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: KafkaError) -> TopicError {
+        TopicError::of("read", &self.topic, &self.brokers, error)
+    }
+}
+
+fn is_topic_missing(error: &KafkaError) -> bool {
+    let missing = [Code::UnknownTopic, Code::UnknownTopicOrPartition, Code::UnknownPartition, Code::UnknownTopicId];
+    code_of(error).is_some_and(|code| missing.contains(&code))
+}
+
+/// The bounds of these partitions, or of all that there are.
+async fn bounds(
+    consumer: &Arc<TopicConsumer>,
+    topic: &str,
+    partitions: Option<Vec<i32>>,
+) -> Result<Vec<(i32, Bounds)>, KafkaError> {
+    let (consumer, topic) = (Arc::clone(consumer), topic.to_owned());
+    let ask = move || {
+        let partitions = match partitions {
+            Some(partitions) => partitions,
+            None => (0..partition_count(&consumer, &topic, ANSWER_WITHIN)?).collect(),
+        };
+        let of = |partition| {
+            let (low, end) = consumer.fetch_watermarks(&topic, partition, ANSWER_WITHIN)?;
+            Ok((partition, Bounds { low, end }))
+        };
+        partitions.into_iter().map(of).collect()
+    };
+    tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled))
+}

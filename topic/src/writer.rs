@@ -1,0 +1,288 @@
+//! The writer of the topic: many records in, one verdict each, when Kafka has answered for all of them.
+//!
+//! An acknowledgement means: in Kafka, with `acks=all`. Everything else is told apart by what the caller has to do:
+//! try again, or never. The writer outlives fatal producer errors, brokers that go and topics that vanish.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use rdkafka::error::RDKafkaErrorCode as Code;
+use thiserror::Error;
+use tokio::sync::OnceCell;
+
+use crate::{
+    TopicError, WriterConfig,
+    admin::{TopicAdmin, TopicFacts},
+    health::{Cause, Health, Problem},
+    log::LogGate,
+};
+
+use lane::{Lane, LaneParts};
+use pending::Budget;
+
+mod lane;
+mod pending;
+#[cfg(test)]
+mod tests;
+
+/// One record to write.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Decides on the partition; without one any partition may get it.
+    pub key: Option<Bytes>,
+    /// The value.
+    pub value: Bytes,
+    /// Names and values, in order.
+    pub headers: Vec<(&'static str, Bytes)>,
+}
+
+impl Record {
+    fn bytes(&self) -> u64 {
+        (self.value.len() + self.key.as_ref().map_or(0, Bytes::len)) as u64
+    }
+}
+
+/// Why a record was not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RecordError {
+    /// Kafka takes no record of this size, now or later: shorten it, or put it elsewhere.
+    #[error("record of {bytes} bytes is too large for the topic")]
+    TooLarge {
+        /// Key and value together.
+        bytes: u64,
+    },
+    /// Kafka refuses this very record, now and later: drop it, or put it elsewhere.
+    #[error("kafka refuses the record: {reason}")]
+    Rejected {
+        /// Kafka's words.
+        reason: String,
+    },
+    /// Not acknowledged; whether Kafka has it is unknown. Try again (and expect duplicates).
+    #[error("not acknowledged: {reason}")]
+    Retriable {
+        /// What kept it.
+        reason: String,
+    },
+    /// More is waiting than the writer may hold; nothing was sent. Try again later.
+    #[error("the queue to kafka is full")]
+    Busy,
+}
+
+/// Writes records into one topic. Cheap to share by reference; see the [crate docs](crate) for an example.
+pub struct Writer {
+    config: WriterConfig,
+    main: Lane,
+    /// For records whose batch was refused: sends each record alone, so that it answers for itself.
+    alone: OnceCell<Lane>,
+    admin: TopicAdmin,
+    budget: Arc<Budget>,
+    health: Arc<Health>,
+    log: Arc<LogGate>,
+}
+
+impl Writer {
+    /// Makes a writer. It does not wait for a broker, and needs none to exist yet.
+    ///
+    /// # Errors
+    /// - [`TopicError::Setting`], [`TopicError::Client`]: a setting is wrong; repair it.
+    pub fn new(config: WriterConfig) -> Result<Writer, TopicError> {
+        let budget = Budget::new(config.max_queue_bytes);
+        let health = Arc::new(Health::default());
+        let log = Arc::new(LogGate::default());
+        let parts = lane_parts("main", &config, &budget, &health, &log);
+        let main = Lane::new(config.producer()?, parts)?;
+        let admin = TopicAdmin::new(&config, Arc::clone(&log))?;
+        Ok(Writer { config, main, alone: OnceCell::new(), admin, budget, health, log })
+    }
+
+    /// Writes `records` into the topic and waits until Kafka has answered for each; one verdict a record, in order.
+    ///
+    /// It takes about the delivery timeout at most, twice that if a batch has to be taken apart. Dropping the future
+    /// does not call the records back.
+    pub async fn write(&self, records: impl AsRef<[Record]>) -> Vec<Result<(), RecordError>> {
+        let verdicts = self.write_to(&self.config.topic, records).await;
+        if verdicts.iter().any(Result::is_ok) {
+            self.health.acknowledged();
+        }
+        verdicts
+    }
+
+    /// As [`write`](Self::write), into another topic (of dead letters …). It does not touch [`health`](Self::health).
+    pub async fn write_to(&self, topic: &str, records: impl AsRef<[Record]>) -> Vec<Result<(), RecordError>> {
+        let records = records.as_ref();
+        let all: Vec<&Record> = records.iter().collect();
+        let mut verdicts = self.write_on(&self.main, topic, &all).await;
+
+        // A batch that is too large, or holds one record that Kafka refuses, fails as a whole.
+        let apart: Vec<usize> =
+            (0..).zip(&verdicts).filter(|(_, verdict)| fails_in_company(verdict)).map(|(i, _)| i).collect();
+        if apart.is_empty() {
+            return verdicts;
+        }
+        let Some(alone) = self.alone().await else { return verdicts };
+        let suspects: Vec<&Record> = apart.iter().filter_map(|place| records.get(*place)).collect();
+        let second = self.write_on(alone, topic, &suspects).await;
+        if second.iter().any(Result::is_ok) {
+            // Batches were larger than the topic allows: look again how large they may be.
+            self.admin.forget_limits();
+        }
+        for (place, verdict) in apart.into_iter().zip(second) {
+            if let Some(old) = verdicts.get_mut(place) {
+                *old = verdict;
+            }
+        }
+        verdicts
+    }
+
+    /// Looks at the topic, creates it if it is missing, and learns how large its batches may be. Call it at the start
+    /// and then every few seconds while there is trouble: it is also how [`health`](Self::health) learns that Kafka
+    /// is back, or that the topic is gone.
+    ///
+    /// `partitions`: from 1. `replication`: from 1, or -1 for the broker's default. Both count only when created.
+    ///
+    /// # Errors
+    /// All of [`TopicError`] but `Setting`. Trying again later is right for each of them.
+    pub async fn ensure_topic(&self, partitions: i32, replication: i32) -> Result<TopicFacts, TopicError> {
+        let outcome = self.admin.ensure(&self.config.topic, partitions, replication).await;
+        self.health.looked(outcome.as_ref().map(drop));
+        let facts = outcome?;
+        if let Some(limit) = facts.max_message_bytes {
+            self.fit_batches(limit);
+        }
+        Ok(facts)
+    }
+
+    /// As [`ensure_topic`](Self::ensure_topic) for another topic; it does not touch [`health`](Self::health).
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn ensure_other_topic(
+        &self,
+        topic: &str,
+        partitions: i32,
+        replication: i32,
+    ) -> Result<TopicFacts, TopicError> {
+        self.admin.ensure(topic, partitions, replication).await
+    }
+
+    /// What keeps records from being acknowledged at present; empty if nothing does.
+    pub fn health(&self) -> Vec<Problem> {
+        // A dead producer is replaced here too, for a writer without traffic.
+        self.main.revive();
+        self.health.problems()
+    }
+
+    /// Whether a write would only wait for its time-out: the last looks at the topic all failed. A caller that has
+    /// another way for its records can take it at once.
+    pub fn is_blocked(&self) -> bool {
+        self.health.is_blocked()
+    }
+
+    /// Bytes of records that wait for their acknowledgement.
+    pub fn queued_bytes(&self) -> u64 {
+        self.budget.used()
+    }
+
+    /// Records that wait for their acknowledgement.
+    pub fn queued_records(&self) -> u64 {
+        self.main.in_flight() + self.alone.get().map_or(0, Lane::in_flight)
+    }
+
+    /// Waits until all records are answered for, at most `within`. `false`: some are not.
+    pub async fn close(self, within: Duration) -> bool {
+        let flush = move || {
+            let flushed = self.main.flush(within);
+            let flushed_alone = self.alone.get().is_none_or(|lane| lane.flush(within));
+            flushed && flushed_alone
+        };
+        tokio::task::spawn_blocking(flush).await.unwrap_or(false)
+    }
+
+    async fn write_on(&self, lane: &Lane, topic: &str, records: &[&Record]) -> Vec<Result<(), RecordError>> {
+        let bytes = records.iter().map(|record| record.bytes()).sum();
+        if !self.budget.take(bytes) {
+            return vec![Err(RecordError::Busy); records.len()];
+        }
+        let Some(failures) = lane.write(topic, records, bytes).await else {
+            let reason = "the producer was given up".to_owned();
+            return vec![Err(RecordError::Retriable { reason }); records.len()];
+        };
+        let mut verdicts = vec![Ok(()); records.len()];
+        for (place, code) in failures {
+            let bytes = records.get(place as usize).map_or(0, |record| record.bytes());
+            if let Some(verdict) = verdicts.get_mut(place as usize) {
+                *verdict = Err(verdict_of(code, bytes));
+            }
+            if topic == self.config.topic && !matches!(verdict_of(code, 0), RecordError::TooLarge { .. }) {
+                self.health.note(Cause::of(code), code.to_string());
+            }
+        }
+        verdicts
+    }
+
+    async fn alone(&self) -> Option<&Lane> {
+        let build = async || {
+            let mut settings = self.config.producer()?;
+            settings.set("batch.num.messages", "1").set("linger.ms", "0");
+            Lane::new(settings, lane_parts("alone", &self.config, &self.budget, &self.health, &self.log))
+        };
+        let lane = self.alone.get_or_try_init(build).await;
+        if let Err(error) = &lane {
+            tracing::error!(%error, "No producer for single records.");
+        }
+        lane.ok()
+    }
+
+    /// Makes batches no larger than the topic takes: else each of them fails and goes record by record.
+    fn fit_batches(&self, max_message_bytes: u64) {
+        let chosen = self.config.settings.iter().any(|(name, _)| name == "batch.size");
+        if chosen
+            || max_message_bytes >= DEFAULT_BATCH_BYTES
+            || self.main.setting("batch.size") == Some(max_message_bytes)
+        {
+            return;
+        }
+        match self.main.change("batch.size", &max_message_bytes.max(1).to_string()) {
+            Ok(()) => tracing::info!(max_message_bytes, "Batches made to fit the topic."),
+            Err(error) => tracing::warn!(%error, "Batches could not be made to fit the topic."),
+        }
+    }
+}
+
+/// librdkafka's default for `batch.size`; below Kafka's default `max.message.bytes` (1 048 588).
+const DEFAULT_BATCH_BYTES: u64 = 1_000_000;
+
+fn lane_parts(
+    name: &'static str,
+    config: &WriterConfig,
+    budget: &Arc<Budget>,
+    health: &Arc<Health>,
+    log: &Arc<LogGate>,
+) -> LaneParts {
+    LaneParts {
+        name,
+        budget: Arc::clone(budget),
+        health: Arc::clone(health),
+        log: Arc::clone(log),
+        brokers: config.brokers.clone(),
+        farewell: config.delivery_timeout + Duration::from_secs(1),
+    }
+}
+
+/// Whether the record may be innocent: its batch was refused as a whole.
+fn fails_in_company(verdict: &Result<(), RecordError>) -> bool {
+    matches!(verdict, Err(RecordError::TooLarge { .. } | RecordError::Rejected { .. }))
+}
+
+/// What a code means for the caller. What is not known to be final is tried again: that may repeat a record, the
+/// contrary would lose it.
+fn verdict_of(code: Code, bytes: u64) -> RecordError {
+    match code {
+        Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize => {
+            RecordError::TooLarge { bytes }
+        }
+        Code::InvalidRecord | Code::InvalidDifferentRecord => RecordError::Rejected { reason: code.to_string() },
+        Code::QueueFull => RecordError::Busy,
+        other => RecordError::Retriable { reason: other.to_string() },
+    }
+}

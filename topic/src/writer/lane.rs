@@ -1,0 +1,236 @@
+//! One producer, and the next one when it dies: what librdkafka calls back, and when it is built anew.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientConfig, ClientContext,
+    config::RDKafkaLogLevel,
+    error::{KafkaError, RDKafkaErrorCode as Code},
+    message::{DeliveryResult, Header, OwnedHeaders},
+    producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer},
+};
+use tokio::sync::oneshot;
+
+use super::{
+    Record,
+    pending::{Budget, Failures, Pending, ticket},
+};
+use crate::{
+    TopicError,
+    error::code_of,
+    health::{Cause, Health},
+    log::LogGate,
+};
+
+type Producer = ThreadedProducer<Callbacks>;
+
+/// What librdkafka calls, on its own thread.
+struct Callbacks {
+    pending: Pending,
+    health: Arc<Health>,
+    log: Arc<LogGate>,
+    dead: AtomicBool,
+}
+
+impl ClientContext for Callbacks {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.log.forward(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        match code_of(&error) {
+            // The instance will never deliver again (librdkafka, INTRODUCTION.md, "Fatal errors").
+            Some(Code::Fatal) => self.dead.store(true, Ordering::Release),
+            Some(Code::AllBrokersDown) => self.health.note(Cause::Unreachable, reason.to_owned()),
+            Some(code @ (Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL)) => {
+                self.health.note(Cause::of(code), reason.to_owned());
+            }
+            // One broker of several that is away is librdkafka's business; it logs it.
+            _ => {}
+        }
+    }
+
+    fn stats_raw(&self, _: &[u8]) {}
+}
+
+impl ProducerContext for Callbacks {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, report: &DeliveryResult<'_>, ticket: usize) {
+        let outcome = match report {
+            Ok(_) => Ok(()),
+            Err((error, _)) => Err(code_of(error).unwrap_or(Code::Unknown)),
+        };
+        if outcome == Err(Code::Fatal) {
+            self.dead.store(true, Ordering::Release);
+        }
+        self.pending.settle(ticket, outcome);
+    }
+}
+
+/// A producer that is replaced when it has died or is to have other settings.
+pub(super) struct Lane {
+    name: &'static str,
+    producer: RwLock<Arc<Producer>>,
+    /// Also the lock under which a producer is replaced, so that only one hand does it.
+    settings: Mutex<ClientConfig>,
+    budget: Arc<Budget>,
+    health: Arc<Health>,
+    log: Arc<LogGate>,
+    brokers: String,
+    /// How long a producer that is replaced may still work on what it has.
+    farewell: Duration,
+}
+
+/// What a [`Lane`] shares with its writer.
+pub(super) struct LaneParts {
+    pub(super) name: &'static str,
+    pub(super) budget: Arc<Budget>,
+    pub(super) health: Arc<Health>,
+    pub(super) log: Arc<LogGate>,
+    pub(super) brokers: String,
+    pub(super) farewell: Duration,
+}
+
+impl Lane {
+    pub(super) fn new(settings: ClientConfig, parts: LaneParts) -> Result<Lane, TopicError> {
+        let LaneParts { name, budget, health, log, brokers, farewell } = parts;
+        let producer = RwLock::new(Arc::new(build(&settings, &budget, &health, &log, &brokers)?));
+        Ok(Lane { name, producer, settings: Mutex::new(settings), budget, health, log, brokers, farewell })
+    }
+
+    /// Gives all records to librdkafka; resolves with the failures when the last report is in. The budget has been
+    /// taken for them. `None`: the producer died before it could tell.
+    pub(super) async fn write(&self, topic: &str, records: &[&Record], bytes: u64) -> Option<Failures> {
+        self.hand_over(topic, records, bytes).await.ok()
+    }
+
+    fn hand_over(&self, topic: &str, records: &[&Record], bytes: u64) -> oneshot::Receiver<Failures> {
+        let producer = self.living();
+        let pending = &producer.context().pending;
+        let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+        let (slot, verdict) = pending.open(count, bytes);
+        for (place, record) in (0..count).zip(records) {
+            let mut sent = BaseRecord::with_opaque_to(topic, ticket(slot, place)).payload(&record.value[..]);
+            sent.key = record.key.as_deref();
+            if !record.headers.is_empty() {
+                sent.headers = Some(owned(&record.headers));
+            }
+            if let Err((error, refused)) = producer.send(sent) {
+                let code = code_of(&error).unwrap_or(Code::Unknown);
+                if code == Code::Fatal {
+                    producer.context().dead.store(true, Ordering::Release);
+                }
+                pending.settle(refused.delivery_opaque, Err(code));
+            }
+        }
+        pending.handed_over(slot);
+        verdict
+    }
+
+    /// The producer, a new one if the old one is dead.
+    fn living(&self) -> Arc<Producer> {
+        let producer = self.present();
+        if !is_dead(&producer) {
+            return producer;
+        }
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have been faster.
+        let producer = self.present();
+        if !is_dead(&producer) {
+            return producer;
+        }
+        let reason = producer.client().fatal_error().map_or_else(String::new, |(code, text)| format!("{code}: {text}"));
+        tracing::error!(lane = self.name, reason, "Producer is dead, building a new one.");
+        self.health.note(Cause::NotDelivered, format!("the producer died and was built anew: {reason}"));
+        self.renew(&settings).unwrap_or(producer)
+    }
+
+    /// Builds the producer anew with one setting changed; the old one finishes what it has.
+    pub(super) fn change(&self, name: &str, value: &str) -> Result<(), TopicError> {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = settings.clone();
+        changed.set(name, value);
+        let outcome = self.renew(&changed).map(drop);
+        if outcome.is_ok() {
+            *settings = changed;
+        }
+        outcome
+    }
+
+    /// Builds the producer anew if it is dead.
+    pub(super) fn revive(&self) {
+        self.living();
+    }
+
+    /// The number that a setting has, if it was set.
+    pub(super) fn setting(&self, name: &str) -> Option<u64> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner).get(name)?.parse().ok()
+    }
+
+    /// Lets the producer finish. `false`: time is up and records are still unacknowledged.
+    pub(super) fn flush(&self, within: Duration) -> bool {
+        self.present().flush(within).is_ok()
+    }
+
+    /// Records that wait for their report.
+    pub(super) fn in_flight(&self) -> u64 {
+        u64::try_from(self.present().in_flight_count()).unwrap_or(0)
+    }
+
+    fn present(&self) -> Arc<Producer> {
+        Arc::clone(&self.producer.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn renew(&self, settings: &ClientConfig) -> Result<Arc<Producer>, TopicError> {
+        let new = Arc::new(build(settings, &self.budget, &self.health, &self.log, &self.brokers)?);
+        let old = {
+            let mut place = self.producer.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *place, Arc::clone(&new))
+        };
+        let farewell = self.farewell;
+        // On a thread of its own: flushing and dropping wait, and a runtime thread must not.
+        let retire = move || {
+            if old.flush(farewell).is_err() {
+                tracing::warn!(left = old.in_flight_count(), "Replaced producer could not finish its records.");
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("producer-farewell".to_owned()).spawn(retire) {
+            tracing::error!(%error, "No thread for the farewell of a producer.");
+        }
+        Ok(new)
+    }
+}
+
+/// The report on a record may overtake the word that the producer is dead, so librdkafka is asked too.
+fn is_dead(producer: &Producer) -> bool {
+    producer.context().dead.load(Ordering::Acquire) || producer.client().fatal_error().is_some()
+}
+
+fn build(
+    settings: &ClientConfig,
+    budget: &Arc<Budget>,
+    health: &Arc<Health>,
+    log: &Arc<LogGate>,
+    brokers: &str,
+) -> Result<Producer, TopicError> {
+    let callbacks = Callbacks {
+        pending: Pending::new(Arc::clone(budget)),
+        health: Arc::clone(health),
+        log: Arc::clone(log),
+        dead: AtomicBool::new(false),
+    };
+    settings.create_with_context(callbacks).map_err(|error| TopicError::of_settings(brokers, error))
+}
+
+fn owned(headers: &[(&'static str, bytes::Bytes)]) -> OwnedHeaders {
+    headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |owned, (key, value)| {
+        owned.insert(Header { key, value: Some(&value[..]) })
+    })
+}
