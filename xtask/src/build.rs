@@ -1,0 +1,68 @@
+//! How the workspace is built: the one place that knows profiles, targets and packages.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use xtask::parts::{self, CC, MAKE, OPENSSL, PKG_CONFIG};
+
+use crate::process;
+
+/// Packages whose binaries run in the demo and the tests.
+const PROGRAMS: [&str; 4] = ["tributary-collector", "tributary-cli", "users", "tributary-testbed"];
+
+/// `cargo` with these arguments, at the root of the repository.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.args(arguments).current_dir(parts::workspace_root());
+    cargo
+}
+
+/// The filter as it ships, at [`parts::filter_wasm`].
+pub(crate) fn filter() -> Command {
+    cargo(&["build", "--profile", "wasm", "--target", "wasm32-wasip1", "--package", "tributary-filter"])
+}
+
+/// The programs of the demo and the tests, at [`parts::binary`].
+pub(crate) fn programs() -> Command {
+    let mut build = cargo(&["build", "--bins"]);
+    build.args(PROGRAMS.iter().flat_map(|package| ["--package", package]));
+    build
+}
+
+/// Filter and programs.
+pub(crate) fn everything() -> Vec<Command> {
+    vec![filter(), programs()]
+}
+
+/// Runs build commands, one after the other.
+///
+/// # Errors
+/// One of them failed; what it said stands above.
+pub(crate) fn run(commands: Vec<Command>) -> Result<()> {
+    for mut command in commands {
+        let status = process::run(&mut command)?;
+        process::succeeded(&command, status)?;
+    }
+    Ok(())
+}
+
+/// Looks for what building the Kafka client takes, because its own message for a missing OpenSSL is pages long.
+///
+/// # Errors
+/// All that is missing, each with the command that installs it.
+pub(crate) fn check_tools() -> Result<()> {
+    let mut missing = [&CC, &MAKE].into_iter().filter(|tool| tool.path().is_err()).collect::<Vec<_>>();
+    // On macOS the build finds Homebrew's OpenSSL by itself, and says so in one line if there is none.
+    if cfg!(target_os = "linux") && std::env::var_os("OPENSSL_DIR").is_none() {
+        let mut pkg_config = Command::new(PKG_CONFIG.program);
+        match PKG_CONFIG.path() {
+            Err(_) => missing.push(&PKG_CONFIG),
+            Ok(_) if process::run(pkg_config.args(["--exists", "openssl"]))?.success() => {}
+            Ok(_) => missing.push(&OPENSSL),
+        }
+    }
+    match missing.as_slice() {
+        [] => Ok(()),
+        tools => bail!("{}", tools.iter().map(|tool| tool.missing()).collect::<Vec<_>>().join("\n")),
+    }
+}

@@ -1,0 +1,102 @@
+//! Looks at the filter as it ships: what it can call, what Envoy can call, how far it can grow, how large it is.
+//!
+//! `filter/capabilities.txt` lists what the filter may do, one name a line. Envoy gets the same list
+//! (`capability_restriction_config` in `envoy/envoy.yaml`) and enforces it; here it is enforced before Envoy sees it.
+
+mod module;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{Context, Result};
+use xtask::parts;
+
+use crate::build;
+use crate::stages::Findings;
+use module::Module;
+
+/// Imports that stand in the module although nothing calls them: the SDK's traits have methods that change streams,
+/// and a table of a trait's methods names them all. Each is denied to our code by clippy, and by Envoy at run time.
+const NEVER_CALLED: [&str; 18] = [
+    "proxy_add_header_map_value",
+    "proxy_call_foreign_function",
+    "proxy_close_stream",
+    "proxy_continue_stream",
+    "proxy_dequeue_shared_queue",
+    "proxy_enqueue_shared_queue",
+    "proxy_get_header_map_value",
+    "proxy_get_shared_data",
+    "proxy_grpc_call",
+    "proxy_grpc_cancel",
+    "proxy_grpc_close",
+    "proxy_grpc_send",
+    "proxy_grpc_stream",
+    "proxy_register_shared_queue",
+    "proxy_remove_header_map_value",
+    "proxy_replace_header_map_value",
+    "proxy_resolve_shared_queue",
+    "proxy_send_local_response",
+];
+
+/// As [`NEVER_CALLED`], the ones that write.
+const NEVER_CALLED_WRITERS: [&str; 4] =
+    ["proxy_set_buffer_bytes", "proxy_set_header_map_pairs", "proxy_set_property", "proxy_set_shared_data"];
+
+/// What Envoy asks of every module. Source: proxy-wasm ABI 0.2.1.
+const NEEDED_EXPORTS: [&str; 4] = ["_initialize", "memory", "proxy_abi_version_0_2_1", "proxy_on_memory_allocate"];
+
+/// 512 MiB, the bound that `.cargo/config.toml` sets; a RUSTFLAGS of the environment would silently undo it.
+const MOST_PAGES: u64 = 512 * 1024 * 1024 / 65_536;
+
+/// Every Envoy of a mesh loads it: far above today's size, far below what would be felt.
+const MOST_BYTES: usize = 1_048_576;
+
+/// Builds the filter and looks at it.
+///
+/// # Errors
+/// It does not build, or is no wasm module.
+pub(crate) fn look() -> Result<Findings> {
+    build::run(vec![build::filter()])?;
+    let path = parts::filter_wasm();
+    let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+    let module = Module::parse(&bytes).with_context(|| format!("{} is no wasm module", path.display()))?;
+    let list = parts::workspace_root().join("filter").join("capabilities.txt");
+    let allowed = fs::read_to_string(&list).with_context(|| format!("read {}", list.display()))?;
+    println!("{} bytes, {} imports, {} exports", bytes.len(), module.imports.len(), module.exports.len());
+    Ok(look_at(&module, bytes.len(), &names(&allowed)))
+}
+
+/// The names of a list: one a line, `#` starts a comment.
+fn names(text: &str) -> BTreeSet<&str> {
+    text.lines().map(|line| line.split('#').next().unwrap_or_default().trim()).filter(|name| !name.is_empty()).collect()
+}
+
+fn look_at(module: &Module, len: usize, allowed: &BTreeSet<&str>) -> Findings {
+    let mut findings = Findings::default();
+    for (namespace, name) in &module.imports {
+        let known = matches!(namespace.as_str(), "env" | "wasi_snapshot_preview1");
+        let listed = allowed.contains(name.as_str());
+        let unused = NEVER_CALLED.contains(&name.as_str()) || NEVER_CALLED_WRITERS.contains(&name.as_str());
+        let problem = (!known || !(listed || unused))
+            .then(|| format!("filter: imports {namespace}.{name}, which filter/capabilities.txt does not allow"));
+        findings.add(problem);
+    }
+    for name in NEEDED_EXPORTS {
+        let there = module.exports.iter().any(|export| export == name);
+        findings.add((!there).then(|| format!("filter: does not export {name}, Envoy will not load it")));
+    }
+    for name in allowed {
+        let used = module.exports.iter().any(|export| export == name)
+            || module.imports.iter().any(|(_, import)| import == name)
+            // Envoy falls back from one to the other, whichever the SDK has.
+            || matches!(*name, "proxy_get_current_time_nanoseconds" | "clock_time_get" | "random_get");
+        findings.add((!used).then(|| format!("filter/capabilities.txt: {name} is not used, take it from the list")));
+    }
+    let bounded = module.most_pages.is_some_and(|pages| pages <= MOST_PAGES);
+    findings.add((!bounded).then(|| "filter: memory without its bound of 512 MiB: is RUSTFLAGS set?".to_owned()));
+    findings.add((len > MOST_BYTES).then(|| format!("filter: {len} bytes, {MOST_BYTES} are allowed")));
+    findings
+}
+
+#[cfg(test)]
+mod tests;
