@@ -93,12 +93,15 @@ impl TopicError {
     /// The error of building a client: [`Setting`](Self::Setting) or [`Client`](Self::Client).
     pub(crate) fn of_settings(brokers: &str, error: KafkaError) -> TopicError {
         match error {
-            KafkaError::ClientConfig(_, reason, name, _) if is_secret(&name) => {
-                // librdkafka quotes the value.
-                let reason = if reason.starts_with("No such") { reason } else { "value not accepted".to_owned() };
+            KafkaError::ClientConfig(_, reason, name, value) => {
+                let reason = match reason.starts_with("No such") {
+                    true => reason,
+                    // librdkafka's own words may quote the value.
+                    false if is_secret(&name) => "value not accepted".to_owned(),
+                    false => format!("value {value:?} not accepted ({reason})"),
+                };
                 TopicError::Setting { name, reason }
             }
-            KafkaError::ClientConfig(_, reason, name, _) => TopicError::Setting { name, reason },
             KafkaError::Nul(_) => {
                 TopicError::Setting { name: "a kafka setting".to_owned(), reason: "holds a zero byte".to_owned() }
             }
