@@ -1,0 +1,133 @@
+//! The list of all settings: names, defaults, bounds, meaning. The parser and the README's table come from it.
+
+use std::fmt;
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The whole name, `collector.timeout_ms`; the unit stands in it.
+    pub name: &'static str,
+    /// Which values it may have, and which it has if it is not set.
+    pub allowed: Allowed,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+/// The values of a setting.
+#[derive(Clone, Copy, Debug)]
+pub enum Allowed {
+    /// A whole number between two bounds, both included.
+    Number {
+        /// If not set.
+        default: u64,
+        /// The smallest.
+        min: u64,
+        /// The largest.
+        max: u64,
+    },
+    /// A text.
+    Text {
+        /// If not set; `None`: it must be set.
+        default: Option<&'static str>,
+        /// What it may look like.
+        form: Form,
+    },
+    /// A text that may be left out.
+    OptionalText {
+        /// What it may look like.
+        form: Form,
+    },
+    /// An object with settings of its own.
+    Object,
+}
+
+/// The forms of texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Any characters but control characters.
+    Name,
+    /// Visible ASCII without `/`, `?`, `#`, `@`.
+    Authority,
+    /// Visible ASCII, `/` first.
+    Path,
+    /// A name of an environment variable. Values are never shown in messages: a token may have been pasted.
+    VariableName,
+}
+
+impl Form {
+    pub(super) fn allows(self, text: &str) -> bool {
+        let is_graphic = text.bytes().all(|byte| byte.is_ascii_graphic());
+        !text.is_empty()
+            && match self {
+                Form::Name => text.len() <= 512 && !text.chars().any(char::is_control),
+                Form::Authority => text.len() <= 255 && is_graphic && !text.contains(['/', '?', '#', '@']),
+                Form::Path => text.len() <= 2048 && is_graphic && text.starts_with('/'),
+                Form::VariableName => {
+                    text.len() <= 128
+                        && !text.starts_with(|first: char| first.is_ascii_digit())
+                        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                }
+            }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Form::Name => "a text of 1 to 512 bytes without control characters",
+            Form::Authority => "a host with an optional port, 1 to 255 visible ASCII characters",
+            Form::Path => "a path of 1 to 2048 visible ASCII characters that starts with /",
+            Form::VariableName => "a name of 1 to 128 letters, digits and _, no digit first",
+        })
+    }
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Allowed::Number { min, max, .. } => write!(f, "a whole number from {min} to {max}"),
+            Allowed::Text { form, .. } | Allowed::OptionalText { form } => form.fmt(f),
+            Allowed::Object => f.write_str("an object"),
+        }
+    }
+}
+
+const fn number(name: &'static str, default: u64, min: u64, max: u64, meaning: &'static str) -> Setting {
+    Setting { name, allowed: Allowed::Number { default, min, max }, meaning }
+}
+
+const fn text(name: &'static str, default: Option<&'static str>, form: Form, meaning: &'static str) -> Setting {
+    Setting { name, allowed: Allowed::Text { default, form }, meaning }
+}
+
+/// Every field of the plugin configuration.
+///
+/// Bounds: a body above 1 MiB belongs into a file store, not into a log; memory stays below half of the 512 MiB at
+/// which the module's memory ends; times are bounded by an hour, so that none is taken for seconds by mistake.
+pub const SETTINGS: &[Setting] = &[
+    Setting { name: "collector", allowed: Allowed::Object, meaning: "Where the exchanges go." },
+    text("collector.cluster", None, Form::Name, "Envoy's name of the cluster of the collector."),
+    text("collector.authority", Some("collector"), Form::Authority, "The `:authority` of the posts."),
+    text("collector.path", Some("/v1/exchanges"), Form::Path, "The path of the posts."),
+    number("collector.timeout_ms", 10_000, 100, 60_000, "How long one post may take."),
+    Setting {
+        name: "collector.token_env",
+        allowed: Allowed::OptionalText { form: Form::VariableName },
+        meaning: "The environment variable of the VM that holds the bearer token of the posts.",
+    },
+    number("max_request_body_bytes", 65_536, 0, 1_048_576, "Kept bytes of each request body; the rest is counted."),
+    number("max_response_body_bytes", 65_536, 0, 1_048_576, "Kept bytes of each response body; the rest is counted."),
+    number(
+        "max_memory_bytes",
+        16_777_216,
+        65_536,
+        268_435_456,
+        "Bytes a VM holds in open exchanges, queue and posts; over it new exchanges are dropped and counted.",
+    ),
+    number("flush_after_ms", 200, 10, 10_000, "A batch is posted at the latest this long after its first exchange."),
+    number("max_batch_bytes", 524_288, 1_024, 4_194_304, "A batch is posted when it has this size."),
+    number("max_batch_exchanges", 100, 1, 10_000, "A batch is posted when it has this many exchanges."),
+    number("retry_min_ms", 100, 10, 60_000, "The shortest wait after a failed post."),
+    number("retry_max_ms", 10_000, 10, 600_000, "The longest wait after a failed post; at least `retry_min_ms`."),
+    number("give_up_after_ms", 120_000, 1_000, 3_600_000, "A batch older than this is dropped and counted."),
+];

@@ -1,0 +1,238 @@
+//! What the filter counts: one struct, counted nowhere else.
+//!
+//! ```text
+//! seen     = excluded_{rule, sampled, self, method} + captured
+//! captured = acked + rejected + Σ dropped_* + open + queued + in_flight
+//! ```
+//! The numbers are cumulative per VM. They go two ways: as Envoy statistics (`tributary_<name>`, added up over all
+//! VMs by Envoy) and in each post's `x-tributary-counters`, where they stand for this VM's source alone.
+
+use std::fmt::Write as _;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// One number that only grows.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Counter { $($(#[$doc])* $variant,)* }
+
+        impl Counter {
+            /// How many there are.
+            pub const COUNT: usize = [$($name),*].len();
+
+            /// All of them, in the order of the post header.
+            pub const ALL: [Counter; Counter::COUNT] = [$(Counter::$variant),*];
+
+            /// The name in the post header; Envoy's statistic has `tributary_` before it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Counter::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Exchanges whose request reached the filter.
+    Seen = "seen",
+    /// Left out by a capture rule.
+    ExcludedRule = "excluded_rule",
+    /// Left out by sampling.
+    ExcludedSampled = "excluded_sampled",
+    /// Posts of a filter, recognised by `x-tributary-batch`: recording them would never end.
+    ExcludedSelf = "excluded_self",
+    /// The method is none of the format's nine.
+    ExcludedMethod = "excluded_method",
+    /// The decision was to record; each has a `seq`.
+    Captured = "captured",
+    /// The collector holds them as durable.
+    Acked = "acked",
+    /// The collector refused these lines for good.
+    Rejected = "rejected",
+    /// No room in the VM's budget.
+    DroppedBudget = "dropped_budget",
+    /// Not delivered within `give_up_after_ms`.
+    DroppedExpired = "dropped_expired",
+    /// The collector answered 400: the batch can never work.
+    DroppedBadRequest = "dropped_bad_request",
+    /// The collector answered 413: the batch is too large for it.
+    DroppedTooLarge = "dropped_too_large",
+    /// The collector answered 415: it does not take this content type or coding.
+    DroppedUnsupported = "dropped_unsupported",
+    /// The VM ended before they were acknowledged. Those in flight at that moment may have arrived.
+    DroppedShutdown = "dropped_shutdown",
+    /// The format cannot hold it: Envoy gave no readable request head, or no host is known.
+    DroppedUnwritable = "dropped_unwritable",
+    /// Bytes of request bodies that passed, of captured exchanges that ended.
+    RequestBodyBytesSeen = "request_body_bytes_seen",
+    /// Bytes of request bodies written into lines.
+    RequestBodyBytesKept = "request_body_bytes_kept",
+    /// Bytes of response bodies that passed, of captured exchanges that ended.
+    ResponseBodyBytesSeen = "response_body_bytes_seen",
+    /// Bytes of response bodies written into lines.
+    ResponseBodyBytesKept = "response_body_bytes_kept",
+    /// Posts tried, retries and reports included.
+    Posts = "posts",
+    /// Posts that were not acknowledged.
+    PostFailures = "post_failures",
+}
+
+impl Counter {
+    /// Why a captured exchange was lost; all of them together are the dropped.
+    pub const DROPPED: [Counter; 7] = [
+        Counter::DroppedBudget,
+        Counter::DroppedExpired,
+        Counter::DroppedBadRequest,
+        Counter::DroppedTooLarge,
+        Counter::DroppedUnsupported,
+        Counter::DroppedShutdown,
+        Counter::DroppedUnwritable,
+    ];
+
+    /// Why an exchange was not captured.
+    pub const EXCLUDED: [Counter; 4] =
+        [Counter::ExcludedRule, Counter::ExcludedSampled, Counter::ExcludedSelf, Counter::ExcludedMethod];
+}
+
+/// The values, cumulative since the VM started.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    values: [u64; Counter::COUNT],
+}
+
+impl Counters {
+    /// The value of one.
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.values.get(counter as usize).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn add(&mut self, counter: Counter, count: u64) {
+        if let Some(value) = self.values.get_mut(counter as usize) {
+            *value = value.saturating_add(count);
+        }
+    }
+
+    /// Each counter that grew since `earlier`, and by how much; never a zero, which Envoy would refuse.
+    pub(crate) fn growth_since(&self, earlier: &Counters) -> Vec<(Counter, u64)> {
+        Counter::ALL
+            .into_iter()
+            .map(|counter| (counter, self.get(counter).saturating_sub(earlier.get(counter))))
+            .filter(|(_, growth)| *growth > 0)
+            .collect()
+    }
+
+    /// Whether the two tell the same about exchanges; posts do not count, or a report would call for the next.
+    pub(crate) fn tell_the_same(&self, other: &Counters) -> bool {
+        let about_posts = |counter: &Counter| matches!(counter, Counter::Posts | Counter::PostFailures);
+        Counter::ALL
+            .iter()
+            .filter(|counter| !about_posts(counter))
+            .all(|&counter| self.get(counter) == other.get(counter))
+    }
+
+    /// The value of `x-tributary-counters`: `seen=3,excluded_rule=0,…,post_failures=0,open=1,queued=0,in_flight=2`.
+    pub fn render(&self, pending: Pending) -> String {
+        let gauges = [("open", pending.open), ("queued", pending.queued), ("in_flight", pending.in_flight)];
+        let counters = Counter::ALL.map(|counter| (counter.name(), self.get(counter)));
+        let mut text = String::with_capacity(512);
+        for (name, value) in counters.into_iter().chain(gauges) {
+            let comma = if text.is_empty() { "" } else { "," };
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{comma}{name}={value}");
+        }
+        text
+    }
+
+    /// Whether both identities of this module's head hold.
+    pub fn are_exact(&self, pending: Pending) -> bool {
+        let sum = |counters: &[Counter]| counters.iter().fold(0u64, |sum, &one| sum.saturating_add(self.get(one)));
+        let settled =
+            sum(&Counter::DROPPED).saturating_add(self.get(Counter::Acked)).saturating_add(self.get(Counter::Rejected));
+        self.get(Counter::Seen) == sum(&Counter::EXCLUDED).saturating_add(self.get(Counter::Captured))
+            && self.get(Counter::Captured) == settled.saturating_add(pending.total())
+    }
+}
+
+/// Captured exchanges whose fate is open, counted at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// Not ended yet.
+    pub open: u64,
+    /// Ended, not posted, or waiting for a retry.
+    pub queued: u64,
+    /// In a post that has no answer yet.
+    pub in_flight: u64,
+}
+
+impl Pending {
+    /// All of them.
+    pub fn total(self) -> u64 {
+        self.open.saturating_add(self.queued).saturating_add(self.in_flight)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_drops_are_named_so() {
+        let mut names = Counter::ALL.map(Counter::name).to_vec();
+        names.sort_unstable();
+        names.dedup();
+
+        assert_eq!(names.len(), Counter::COUNT);
+        let dropped: Vec<Counter> =
+            Counter::ALL.into_iter().filter(|counter| counter.name().starts_with("dropped_")).collect();
+        assert_eq!(dropped, Counter::DROPPED);
+        let excluded: Vec<Counter> =
+            Counter::ALL.into_iter().filter(|counter| counter.name().starts_with("excluded_")).collect();
+        assert_eq!(excluded, Counter::EXCLUDED);
+    }
+
+    #[test]
+    fn the_header_lists_every_counter_and_the_pending() {
+        let mut counters = Counters::default();
+        counters.add(Counter::Seen, 3);
+
+        let text = counters.render(Pending { open: 1, queued: 0, in_flight: 2 });
+
+        assert!(text.starts_with("seen=3,excluded_rule=0,"), "{text}");
+        assert!(text.ends_with(",post_failures=0,open=1,queued=0,in_flight=2"), "{text}");
+        assert_eq!(text.split(',').count(), Counter::COUNT + 3);
+    }
+
+    #[test]
+    fn growth_leaves_out_what_did_not_grow() {
+        let mut counters = Counters::default();
+        counters.add(Counter::Seen, 2);
+        let earlier = counters.clone();
+
+        counters.add(Counter::Seen, 3);
+
+        assert_eq!(counters.growth_since(&earlier), [(Counter::Seen, 3)]);
+        assert_eq!(counters.growth_since(&counters), []);
+    }
+
+    #[test]
+    fn posts_alone_are_nothing_to_report() {
+        let earlier = Counters::default();
+        let mut counters = earlier.clone();
+        counters.add(Counter::Posts, 1);
+        counters.add(Counter::PostFailures, 1);
+        assert!(counters.tell_the_same(&earlier));
+
+        counters.add(Counter::Acked, 1);
+
+        assert!(!counters.tell_the_same(&earlier));
+    }
+
+    #[test]
+    fn the_identities_see_a_missing_exchange() {
+        let mut counters = Counters::default();
+        counters.add(Counter::Seen, 2);
+        counters.add(Counter::ExcludedMethod, 1);
+        counters.add(Counter::Captured, 1);
+
+        assert!(counters.are_exact(Pending { open: 1, ..Pending::default() }));
+        assert!(!counters.are_exact(Pending::default()));
+    }
+}

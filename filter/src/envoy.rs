@@ -1,0 +1,295 @@
+//! Envoy's callbacks, turned into calls of [`Stream`] and [`Plugin`]. Connects, and decides nothing.
+//!
+//! Every callback lets the stream continue. Nothing here calls into the host while the VM's state is borrowed, so no
+//! callback can find it taken.
+
+use std::{cell::RefCell, rc::Rc};
+
+use proxy_wasm::{
+    hostcalls,
+    traits::{Context, HttpContext, RootContext},
+    types::{Action, ContextType},
+};
+
+use crate::{
+    Answer, Config, Counter, Facts, Level, MissingHeads, PATHS, Plugin, Post, REPLY_BODY_LIMIT, Refusal, RootId, Side,
+    Stream,
+    host::{self, Buffer, Map},
+};
+
+mod entry {
+    #![allow(unsafe_code, missing_docs, unreachable_pub, reason = "the SDK's macro exports the module's entry point")]
+
+    proxy_wasm::main! {{
+        proxy_wasm::set_root_context(|id| Box::new(super::Root { id, config: None }));
+    }}
+}
+
+/// More configuration than this is a mistake.
+const MAX_CONFIGURATION: usize = 1_048_576;
+
+/// More posts than this never leave in one callback; the plugin's own limits are below.
+const MAX_POSTS_AT_ONCE: usize = 16;
+
+thread_local! {
+    /// The VM's state, shared by all its roots and streams. A configuration update leaves it alone.
+    static VM: RefCell<Option<Vm>> = const { RefCell::new(None) };
+}
+
+struct Vm {
+    plugin: Plugin,
+    /// Envoy's ids of the statistics, in the order of [`Counter::ALL`].
+    statistics: [Option<u32>; Counter::COUNT],
+}
+
+fn with_vm<R>(run: impl FnOnce(&mut Vm) -> R) -> Option<R> {
+    VM.with(|vm| vm.try_borrow_mut().ok()?.as_mut().map(run))
+}
+
+fn with_plugin<R>(run: impl FnOnce(&mut Plugin) -> R) -> Option<R> {
+    with_vm(|vm| run(&mut vm.plugin))
+}
+
+/// Makes the VM's state for its first root.
+fn ensure_vm() -> Result<(), String> {
+    if with_vm(|_| ()).is_some() {
+        return Ok(());
+    }
+    let random = host::random().map_err(|refusal| {
+        let status = refusal.status;
+        format!(
+            "the host gives no randomness; allowed: a capability restriction that contains random_get. status={status}"
+        )
+    })?;
+    let statistics = Counter::ALL.map(|counter| host::define_counter(&format!("tributary_{}", counter.name())).ok());
+    VM.with(|vm| {
+        if let Ok(mut vm) = vm.try_borrow_mut() {
+            *vm = Some(Vm { plugin: Plugin::new(&random), statistics });
+        }
+    });
+    Ok(())
+}
+
+struct Root {
+    id: RootId,
+    config: Option<Rc<Config>>,
+}
+
+impl Root {
+    fn configure(&mut self) -> Result<(), String> {
+        let json = host::buffer(Buffer::PluginConfiguration, MAX_CONFIGURATION).unwrap_or_default();
+        let config = Config::load(&json, &host::environment()).map_err(|error| error.to_string())?;
+        ensure_vm()?;
+        let config = Rc::new(config);
+        self.config = Some(config.clone());
+        with_plugin(|plugin| plugin.configured(self.id, config));
+        Ok(())
+    }
+
+    /// Posts what is due. Only from ticks, answers and the end: in `on_configure` clusters may still be missing.
+    fn serve(&self) {
+        for _ in 0..MAX_POSTS_AT_ONCE {
+            let now = host::steady();
+            let Some(post) = with_plugin(|plugin| plugin.next_post(self.id, now)).flatten() else { break };
+            let taken = dispatch(&post);
+            with_plugin(|plugin| plugin.posted(post.number, taken, now));
+        }
+        self.carry();
+    }
+
+    /// Carries statistics, log lines and the next tick to Envoy.
+    fn carry(&self) {
+        mirror_statistics();
+        write_log();
+        set_tick(self.id);
+    }
+
+    /// Tells Envoy once that this root, which stayed for its answers, may go.
+    fn go_if_released(&self) {
+        if with_plugin(|plugin| plugin.release(self.id)).unwrap_or_default() {
+            host::done();
+        }
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
+        let head = host::header_map(Map::CallResponseHeaders);
+        let body = host::buffer(Buffer::CallResponseBody, body_size.min(REPLY_BODY_LIMIT));
+        let now = host::steady();
+        with_plugin(|plugin| plugin.replied(token, Answer { head, body }, now));
+        self.serve();
+        self.go_if_released();
+    }
+
+    fn on_done(&mut self) -> bool {
+        let now = host::steady();
+        with_plugin(|plugin| plugin.done(self.id, now));
+        self.serve();
+        with_plugin(|plugin| plugin.may_go(self.id)).unwrap_or(true)
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        match self.configure() {
+            Ok(()) => {
+                self.carry();
+                true
+            }
+            Err(reason) => {
+                host::log(Level::Critical, &format!("Configuration refused. {reason}"));
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        let now = host::steady();
+        with_plugin(|plugin| plugin.ticked(self.id, now));
+        self.serve();
+        self.go_if_released();
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+
+    fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Http { root: self.id, stream: Stream::new(self.config.as_ref()) }))
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let now = host::steady();
+        with_plugin(|plugin| plugin.deleted(self.id, now));
+        mirror_statistics();
+        write_log();
+    }
+}
+
+struct Http {
+    root: RootId,
+    stream: Stream,
+}
+
+impl Http {
+    fn body(&mut self, side: Side, buffer: Buffer, chunk_len: usize) -> Action {
+        let chunk = self.stream.wanted(side, chunk_len).map(|wanted| host::buffer(buffer, wanted));
+        with_plugin(|plugin| self.stream.body(plugin, side, chunk_len, chunk));
+        Action::Continue
+    }
+
+    fn trailers(&mut self, side: Side, map: Map) -> Action {
+        let trailers = host::header_map(map);
+        with_plugin(|plugin| self.stream.trailers(plugin, side, trailers));
+        Action::Continue
+    }
+
+    fn finish(&mut self) {
+        if self.stream.is_open() {
+            let facts = Facts::from_values(PATHS.map(host::property));
+            let clock = host::clock();
+            with_plugin(|plugin| self.stream.finish(plugin, &facts, clock));
+            set_tick(self.root);
+        }
+    }
+}
+
+impl Context for Http {
+    fn on_done(&mut self) -> bool {
+        self.finish();
+        true
+    }
+}
+
+impl HttpContext for Http {
+    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        let (head, now) = (host::header_map(Map::RequestHeaders), host::steady());
+        with_plugin(|plugin| self.stream.request_head(plugin, head, now));
+        Action::Continue
+    }
+
+    fn on_http_request_body(&mut self, chunk_len: usize, _end_of_stream: bool) -> Action {
+        self.body(Side::Request, Buffer::RequestBody, chunk_len)
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        self.trailers(Side::Request, Map::RequestTrailers)
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        let head = host::header_map(Map::ResponseHeaders);
+        with_plugin(|plugin| self.stream.response_head(plugin, head));
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, chunk_len: usize, _end_of_stream: bool) -> Action {
+        self.body(Side::Response, Buffer::ResponseBody, chunk_len)
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.trailers(Side::Response, Map::ResponseTrailers)
+    }
+
+    fn on_log(&mut self) {
+        if let Some(missing) = self.stream.missing_head() {
+            let request = (missing == MissingHeads::Both).then(|| host::header_map(Map::RequestHeaders));
+            let response = host::header_map(Map::ResponseHeaders);
+            let now = host::steady();
+            with_plugin(|plugin| self.stream.late_heads(plugin, request, response, now));
+        }
+        self.finish();
+    }
+}
+
+impl Drop for Http {
+    /// The last resort, without Envoy's facts: its stream is gone.
+    fn drop(&mut self) {
+        if self.stream.is_open() {
+            let clock = host::clock();
+            with_plugin(|plugin| self.stream.finish(plugin, &Facts::default(), clock));
+        }
+    }
+}
+
+/// Through the SDK, not by an import of our own: the SDK panics on an answer to a call that it does not know.
+fn dispatch(post: &Post) -> Result<u32, Refusal> {
+    let collector = &post.config.collector;
+    let headers = post.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let body = Some(post.body.as_slice()).filter(|body| !body.is_empty());
+    hostcalls::dispatch_http_call(&collector.cluster, headers, body, Vec::new(), collector.timeout)
+        .map_err(|status| Refusal { status: status as u32 })
+}
+
+fn mirror_statistics() {
+    let grown = with_vm(|vm| {
+        let id = |counter: Counter| vm.statistics.get(counter as usize).copied().flatten();
+        vm.plugin
+            .unmirrored()
+            .into_iter()
+            .filter_map(|(counter, growth)| Some((counter, growth, id(counter)?)))
+            .collect()
+    });
+    let grown: Vec<(Counter, u64, u32)> = grown.unwrap_or_default();
+    for (counter, growth, id) in grown {
+        if host::increment(id, growth).is_ok() {
+            with_plugin(|plugin| plugin.mirrored(counter, growth));
+        }
+    }
+}
+
+fn write_log() {
+    for line in with_plugin(Plugin::take_log).unwrap_or_default() {
+        host::log(line.level, &line.text);
+    }
+}
+
+fn set_tick(root: RootId) {
+    let now = host::steady();
+    let Some(period) = with_plugin(|plugin| plugin.tick_for(root, now)).flatten() else { return };
+    if host::set_tick_period(period).is_err() {
+        with_plugin(|plugin| plugin.tick_refused(root));
+    }
+}

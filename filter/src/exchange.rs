@@ -1,0 +1,132 @@
+//! One exchange while it passes: what was seen of it, until it is written as a line.
+
+use tributary_http_types::{
+    BodyRef, ExchangeRef, MetaRef, Method, Protocol, RequestRef, ResponseRef, Timestamp, WriteError,
+};
+
+use crate::{
+    body::Body,
+    clock::{Clock, Moment},
+    facts::Facts,
+    head::{Head, Pair},
+    source::Source,
+};
+
+/// What an open exchange takes beside the bytes it keeps: its own fields, the stream's, the allocator's.
+pub(crate) const OVERHEAD_BYTES: usize = 512;
+
+/// The way of a body or a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// From the client.
+    Request,
+    /// To the client.
+    Response,
+}
+
+/// A captured exchange that has not ended.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) seq: u64,
+    pub(crate) method: Method,
+    pub(crate) started: Moment,
+    pub(crate) request: Message,
+    /// Its head is `None` until a response head was seen.
+    pub(crate) response: Message,
+    pub(crate) status: Option<u16>,
+    /// What it holds of the VM's budget.
+    pub(crate) held: usize,
+}
+
+/// Head, body and trailers of one side.
+#[derive(Debug, Default)]
+pub(crate) struct Message {
+    pub(crate) head: Head,
+    pub(crate) body: Body,
+    pub(crate) trailers: Head,
+}
+
+impl Message {
+    fn body_ref(&self) -> BodyRef<'_> {
+        BodyRef { kept: self.body.kept(), bytes: self.body.passed(), coded: self.head.is_coded() }
+    }
+}
+
+impl Exchange {
+    pub(crate) fn message(&mut self, side: Side) -> &mut Message {
+        match side {
+            Side::Request => &mut self.request,
+            Side::Response => &mut self.response,
+        }
+    }
+
+    /// Appends the exchange as one line.
+    ///
+    /// Times: the arrival is Envoy's; the end is the arrival plus the monotonic duration, so a wall clock that jumps
+    /// in between cannot put a response before its request.
+    pub(crate) fn write_line(
+        &self,
+        source: &Source,
+        facts: &Facts,
+        clock: Clock,
+        out: &mut Vec<u8>,
+    ) -> Result<(), WriteError> {
+        let duration = facts.duration.unwrap_or_else(|| clock.steady.since(self.started));
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let elapsed = i64::try_from(duration_ms).unwrap_or(i64::MAX);
+        let arrived = facts
+            .arrived
+            .unwrap_or_else(|| Timestamp::from_unix_millis(clock.wall.unix_millis().saturating_sub(elapsed)));
+        let ended = Timestamp::from_unix_millis(arrived.unix_millis().saturating_add(elapsed));
+        let [request_headers, request_trailers, response_headers, response_trailers] =
+            [&self.request.head, &self.request.trailers, &self.response.head, &self.response.trailers]
+                .map(|head| head.pairs().collect::<Vec<Pair<'_>>>());
+        let exchange = ExchangeRef {
+            request: RequestRef {
+                timestamp: arrived,
+                method: self.method,
+                protocol: protocol_of(&self.request.head),
+                host: host_of(&self.request.head, facts),
+                path: self.request.head.first(b":path").unwrap_or_default(),
+                headers: &request_headers,
+                body: self.request.body_ref(),
+            },
+            response: self.status.map(|status_code| ResponseRef {
+                timestamp: ended,
+                status_code,
+                headers: &response_headers,
+                body: self.response.body_ref(),
+            }),
+            meta: MetaRef {
+                source: source.as_str(),
+                seq: self.seq,
+                duration_ms: Some(duration_ms),
+                request_trailers: &request_trailers,
+                response_trailers: &response_trailers,
+                http_version: facts.http_version.as_deref(),
+                client_address: facts.client_address.as_deref(),
+                upstream_address: facts.upstream_address.as_deref(),
+                cluster: facts.cluster.as_deref(),
+                route: facts.route.as_deref(),
+                direction: facts.direction,
+                response_flags: &facts.response_flags,
+                code_details: facts.code_details.as_deref(),
+                sample_rate: None,
+            },
+        };
+        exchange.write_line(out)
+    }
+}
+
+/// The host the client asked for; the address it connected to if it named none (HTTP/1.0, an empty `Host`), for that
+/// is the host it got (RFC 9110 §7.1). Empty only if Envoy does not know that address either.
+fn host_of<'a>(head: &'a Head, facts: &'a Facts) -> &'a [u8] {
+    let named = |name: &[u8]| head.first(name).filter(|host| !host.is_empty());
+    named(b":authority").or_else(|| named(b"host")).or(facts.local_address.as_deref()).unwrap_or_default()
+}
+
+/// How the client spoke. A CONNECT has no `:scheme`; Envoy's `x-forwarded-proto` says the same.
+fn protocol_of(head: &Head) -> Protocol {
+    let scheme = head.first(b":scheme").or_else(|| head.first(b"x-forwarded-proto")).unwrap_or_default();
+    if scheme.eq_ignore_ascii_case(b"https") { Protocol::Https } else { Protocol::Http }
+}

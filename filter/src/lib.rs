@@ -1,0 +1,75 @@
+//! Stage 1 of Tributary: a proxy-wasm filter that turns what Envoy sees into lines of HTTP Types and posts them.
+//!
+//! ```text
+//!  Envoy's callbacks        one stream            one VM                          Envoy's HTTP client
+//!  head, body, trailers ──► capture ──► exchange ──► batch ──► delivery ──► plugin ──► POST to the collector
+//!  log, done, delete        (Stream)    (a line)   (Queue)   (in flight)  (Plugin)
+//! ```
+//! Where to look:
+//! - [`Stream`] (`capture.rs`): what is seen of one stream, whether it is captured, that it ends exactly once;
+//!   `head.rs`, `body.rs`, `facts.rs` hold what it sees, `exchange.rs` writes the line.
+//! - [`Plugin`] (`plugin.rs`): what the streams and roots of a VM share. `batch.rs` fills batches, `delivery.rs` knows
+//!   which may leave, `retry.rs` how long to wait, `reply.rs` what an answer means, `roots.rs` who ticks and who goes.
+//! - [`Config`] (`config.rs`) and [`SETTINGS`]: what an operator may set.
+//! - [`counters`]: what is counted, and the two identities that always hold.
+//! - `envoy.rs` and `host.rs`, compiled only where Envoy is the host: they connect and decide nothing.
+//!
+//! Two promises shape everything here. **The filter only reads**: every callback lets the stream continue, and nothing
+//! is ever written to it. **There is no panic**: in Envoy a panic takes the traffic of the worker down, whatever the
+//! failure policy says. So what could panic is denied below, arithmetic included, and host calls go through imports
+//! that return a status instead of the SDK's getters that unwrap (see `clippy.toml`).
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    clippy::unreachable,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::disallowed_methods
+)]
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "a test may panic, and says so by failing")
+)]
+
+mod batch;
+mod body;
+mod budget;
+mod capture;
+mod clock;
+pub mod config;
+pub mod counters;
+mod delivery;
+mod exchange;
+mod facts;
+mod flags;
+mod head;
+mod journal;
+mod plugin;
+mod random;
+mod reply;
+mod retry;
+mod roots;
+mod source;
+
+#[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
+mod envoy;
+#[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
+mod host;
+
+pub use capture::{MissingHeads, Refusal, Stream};
+pub use clock::{Clock, Moment};
+pub use config::{Config, ConfigError, SETTINGS};
+pub use counters::{Counter, Counters, Pending};
+pub use exchange::Side;
+pub use facts::{Facts, PATHS};
+pub use head::{Head, HeadError, Pair, Pairs};
+pub use journal::{Level, LogLine};
+pub use plugin::{Answer, Plugin, Post};
+pub use reply::REPLY_BODY_LIMIT;
+pub use roots::RootId;
+pub use source::{RANDOM_BYTES, Source};

@@ -1,0 +1,213 @@
+//! The filter in one VM: everything its streams and roots share, and every decision about it.
+//!
+//! One [`Plugin`] lives in each VM, in a thread-local that a configuration update leaves alone. Streams hand their
+//! exchanges in ([`Stream`](crate::Stream)), roots ask what to post and tell what came back. It is pure: time,
+//! randomness and the host's answers come in as values, posts, ticks, statistics and log lines go out as values.
+//!
+//! ```text
+//! Stream ──capture, hold, finish──► Plugin ──next_post──► Envoy ──► collector
+//!                                    ▲  └── ticks, statistics, log lines
+//!                                    └────── posted, replied, ticked, done, deleted ── roots
+//! ```
+//! It holds both identities of [`counters`](crate::counters) after every call.
+
+mod life;
+mod posts;
+
+use std::{rc::Rc, time::Duration};
+
+use crate::{
+    batch::Unqueued,
+    budget::Budget,
+    clock::{Clock, Moment},
+    config::Config,
+    counters::{Counter, Counters, Pending},
+    delivery::Delivery,
+    exchange::Exchange,
+    facts::Facts,
+    journal::{Journal, LogLine},
+    roots::{RootId, Roots},
+    source::{RANDOM_BYTES, Source},
+};
+
+pub use posts::{Answer, Post};
+
+/// How often an idle root looks around: it costs a microsecond and heals a tick that got lost.
+pub(crate) const IDLE_PERIOD: Duration = Duration::from_secs(1);
+
+/// The state of one VM.
+#[derive(Debug)]
+pub struct Plugin {
+    source: Source,
+    counters: Counters,
+    /// What Envoy's statistics already have.
+    mirrored: Counters,
+    budget: Budget,
+    open: u64,
+    next_seq: u64,
+    delivery: Delivery,
+    roots: Roots,
+    journal: Journal,
+}
+
+impl Plugin {
+    /// A VM that has seen nothing; it stays silent until it has.
+    pub fn new(random: &[u8; RANDOM_BYTES]) -> Plugin {
+        let (source, random) = Source::from_random(random);
+        Plugin {
+            source,
+            counters: Counters::default(),
+            mirrored: Counters::default(),
+            budget: Budget::new(0),
+            open: 0,
+            next_seq: 0,
+            delivery: Delivery::new(random),
+            roots: Roots::default(),
+            journal: Journal::default(),
+        }
+    }
+
+    /// The name of this VM.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The cumulative counters.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The captured exchanges whose fate is open.
+    pub fn pending(&self) -> Pending {
+        Pending { open: self.open, queued: self.delivery.queue.count(), in_flight: self.delivery.in_flight_count() }
+    }
+
+    /// Bytes held against `max_memory_bytes`.
+    pub fn held_bytes(&self) -> usize {
+        self.budget.held()
+    }
+
+    /// Posts that have no answer yet.
+    pub fn posts_in_flight(&self) -> usize {
+        self.delivery.posts()
+    }
+
+    /// The settings of the delivery: those of the root that was configured last and serves.
+    pub fn delivery_config(&self) -> Option<&Rc<Config>> {
+        self.roots.config()
+    }
+
+    // What a stream calls.
+
+    pub(crate) fn see(&mut self) {
+        self.counters.add(Counter::Seen, 1);
+    }
+
+    pub(crate) fn exclude(&mut self, reason: Counter) {
+        self.counters.add(reason, 1);
+    }
+
+    /// Decides to record: gives the next `seq`, and then asks for room. Without room the number is used all the same,
+    /// so that any consumer sees the gap.
+    pub(crate) fn capture(&mut self, bytes: usize) -> Option<u64> {
+        let seq = self.take_seq();
+        if self.budget.take(bytes) {
+            self.open = self.open.saturating_add(1);
+            Some(seq)
+        } else {
+            self.counters.add(Counter::DroppedBudget, 1);
+            None
+        }
+    }
+
+    /// Decides to record what turns out to have no readable head.
+    pub(crate) fn capture_unreadable(&mut self) {
+        self.take_seq();
+        self.counters.add(Counter::DroppedUnwritable, 1);
+    }
+
+    fn take_seq(&mut self) -> u64 {
+        let seq = self.next_seq;
+        self.next_seq = seq.saturating_add(1);
+        self.counters.add(Counter::Captured, 1);
+        seq
+    }
+
+    /// Room for an open exchange to grow.
+    #[must_use]
+    pub(crate) fn hold(&mut self, bytes: usize) -> bool {
+        self.budget.take(bytes)
+    }
+
+    pub(crate) fn drop_open(&mut self, exchange: &Exchange, reason: Counter) {
+        self.close_open(exchange);
+        self.counters.add(reason, 1);
+    }
+
+    /// The exchange ended: it becomes a line in the queue, or a counted drop.
+    pub(crate) fn finish(&mut self, exchange: Exchange, facts: &Facts, clock: Clock) {
+        self.close_open(&exchange);
+        let Some(config) = self.roots.config().filter(|_| !self.roots.is_empty()) else {
+            self.counters.add(Counter::DroppedShutdown, 1);
+            return;
+        };
+        let source = &self.source;
+        let room = self.budget.room();
+        let written = self
+            .delivery
+            .queue
+            .append(clock.steady, &config.batch, room, |out| exchange.write_line(source, facts, clock, out));
+        match written {
+            Ok(bytes) => {
+                // It fits: the queue was told how much room there is.
+                let _ = self.budget.take(bytes);
+                let kept = [
+                    (Counter::RequestBodyBytesKept, &exchange.request.body),
+                    (Counter::ResponseBodyBytesKept, &exchange.response.body),
+                ];
+                for (counter, body) in kept {
+                    self.counters.add(counter, body.kept().len() as u64);
+                }
+            }
+            Err(Unqueued::NoRoom) => self.counters.add(Counter::DroppedBudget, 1),
+            Err(Unqueued::Unwritable(_)) => self.counters.add(Counter::DroppedUnwritable, 1),
+        }
+    }
+
+    fn close_open(&mut self, exchange: &Exchange) {
+        self.open = self.open.saturating_sub(1);
+        self.budget.give_back(exchange.held);
+        self.counters.add(Counter::RequestBodyBytesSeen, exchange.request.body.passed());
+        self.counters.add(Counter::ResponseBodyBytesSeen, exchange.response.body.passed());
+    }
+
+    // What the shell carries to Envoy.
+
+    /// The period to set for this root's tick, if it has to change.
+    pub fn tick_for(&mut self, root: RootId, now: Moment) -> Option<Duration> {
+        let idle = now.after(IDLE_PERIOD);
+        let config = self.roots.config()?;
+        let needed = self.delivery.wake_at(now, idle, config);
+        self.roots.tick_for(root, now, needed)
+    }
+
+    /// The host refused to set the period.
+    pub fn tick_refused(&mut self, root: RootId) {
+        self.roots.tick_refused(root);
+    }
+
+    /// What Envoy's statistics lack, never a zero.
+    pub fn unmirrored(&self) -> Vec<(Counter, u64)> {
+        self.counters.growth_since(&self.mirrored)
+    }
+
+    /// Envoy's statistics have taken this growth.
+    pub fn mirrored(&mut self, counter: Counter, growth: u64) {
+        self.mirrored.add(counter, growth);
+    }
+
+    /// Lines for Envoy's log.
+    pub fn take_log(&mut self) -> Vec<LogLine> {
+        self.journal.take()
+    }
+}
