@@ -29,9 +29,9 @@ pub(crate) struct Target<'a> {
     pub(crate) pathname: &'a str,
     /// Names and values, decoded, in order.
     pub(crate) query: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    /// Whether all readers can bear `path`: the TypeScript reader prefers it to pathname and query, and throws at
-    /// a target that is no path (`http://…`), decodes the query twice (so a decoded `%` kills or falsifies it), and
-    /// dies at a query name of `Object.prototype`. Without `path` it takes pathname and query as they stand.
+    /// Whether all readers can bear `path`: the TypeScript reader prefers it to pathname and query, throws at a target
+    /// that is no path (`http://…`), ends it at a `#`, decodes the query twice (so a decoded `%` kills or falsifies
+    /// it), and dies at a query name of `Object.prototype`. Without `path` it takes pathname and query as they stand.
     pub(crate) path_is_safe: bool,
 }
 
@@ -40,8 +40,9 @@ impl<'a> Target<'a> {
         let (pathname, search) = path.split_once('?').unwrap_or((path, ""));
         let query = query_of(search);
         let risky = |text: &str| text.contains('%') || OBJECT_PROTOTYPE.contains(&text);
-        let path_is_safe =
-            path.starts_with('/') && !query.iter().any(|(name, value)| risky(name) || value.contains('%'));
+        let path_is_safe = path.starts_with('/')
+            && !path.contains('#')
+            && !query.iter().any(|(name, value)| risky(name) || value.contains('%'));
         Target { pathname: if pathname.is_empty() { "/" } else { pathname }, query, path_is_safe }
     }
 }
@@ -111,7 +112,9 @@ mod tests {
         for safe in ["/", "/a?b=c", "//x/../y?%C3%A4=1", "/a%zz", "/?a&b="] {
             assert!(Target::of(safe).path_is_safe, "{safe}");
         }
-        for risky in ["", "*", "http://x/y", "/a?q=100%25", "/a?q=%", "/?constructor=1", "/?__proto__", "/?a=%2541"] {
+        for risky in
+            ["", "*", "http://x/y", "/a?q=100%25", "/a?q=%", "/a#b?c", "/?constructor=1", "/?__proto__", "/?a=%2541"]
+        {
             assert!(!Target::of(risky).path_is_safe, "{risky}");
         }
     }
