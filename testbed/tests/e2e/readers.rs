@@ -1,0 +1,172 @@
+//! The published readers of HTTP Types read what the filter writes: odd exchanges written here, and at the end of a
+//! run every line that came out of Kafka in it.
+
+use anyhow::{Context, Result, ensure};
+use tributary_http_types::{BodyRef, ExchangeRef, MetaRef, Method, Protocol, RequestRef, ResponseRef, Timestamp};
+use tributary_testbed::readers::{self, Reader, Verdict};
+
+const SOURCE: &str = "00112233445566778899aabbccddeeff";
+const READERS: [Reader; 2] = [Reader::Python, Reader::TypeScript];
+
+/// Targets that some reader is known to stumble over, or could.
+const TARGETS: [&[u8]; 43] = [
+    b"/",
+    b"/users",
+    b"/users/",
+    b"//",
+    b"//x//y",
+    b"/a/../b",
+    b"/a/./b",
+    b"/..",
+    b"/a/%2e%2e/b",
+    b"/%",
+    b"/%zz",
+    b"/100%25",
+    b"/a%20b",
+    b"/%C3%A4",
+    b"/\xc3\xa4",
+    b"/\xe4",
+    b"/a\\b",
+    b"/C|/x",
+    b"/C:/x",
+    b"/{id}",
+    b"/a;b=c,d",
+    b"/a:b@c",
+    b"/?",
+    b"/a?flag",
+    b"/a?a=&b",
+    b"/a?a&b=",
+    b"/a?a=1&a=2&A=3",
+    b"/a?q=100%25",
+    b"/a?q=%",
+    b"/a?q=%2541",
+    b"/a?w=a+b%2Bc",
+    b"/a?constructor=1",
+    b"/a?toString",
+    b"/a?__proto__=1&x=2",
+    b"/a?%C3%84=%C3%A4",
+    b"/a?=1&&=",
+    b"/a?a[]=1&a[]=2",
+    b"/a?x=y=z?",
+    b"/a#b?c=1",
+    b"?q=1",
+    b"*",
+    b"",
+    b"http://other.example/x?y=1",
+];
+
+/// Bodies: empty, text, JSON, markup, control characters, other alphabets, and what is not text at all.
+const BODIES: [&[u8]; 12] = [
+    b"",
+    b"text",
+    b"{\"name\":\"Kimmo\"}",
+    b"[1,2.50,1e400,12345678901234567890]",
+    b"\"quoted\"",
+    b"<a>&amp;</a>",
+    b"line\r\nline\ttab\x00nul\x7f",
+    b"\xe2\x80\xa8\xe2\x80\xa9",
+    "käse, 日本, 👍".as_bytes(),
+    b"\xff\xfe",
+    b"\x1f\x8b\x08",
+    b"\xed\xa0\x80",
+];
+
+/// Each target, each body and each odd header is read back by both libraries as it was written.
+pub(crate) fn published_readers_read_odd_exchanges_as_they_are() -> Result<()> {
+    let mut lines = Vec::new();
+    for target in TARGETS {
+        write(&mut lines, target, b"", Some(b""))?;
+    }
+    for body in BODIES {
+        write(&mut lines, b"/bodies", body, Some(body))?;
+    }
+
+    for reader in READERS {
+        let verdict = reader.read(&lines)?;
+
+        ensure!(
+            verdict == Verdict { read: TARGETS.len() + BODIES.len(), without_response: 0 },
+            "{reader:?}: {verdict:?}"
+        );
+    }
+    Ok(())
+}
+
+/// An exchange that never had a response is legal, and both libraries say the same sentence to it every time.
+pub(crate) fn published_readers_refuse_only_what_has_no_response() -> Result<()> {
+    let mut lines = Vec::new();
+    write(&mut lines, b"/with", b"", Some(b""))?;
+    write(&mut lines, b"/without", b"", None)?;
+
+    for reader in READERS {
+        let verdict = reader.read(&lines)?;
+
+        ensure!(verdict == Verdict { read: 1, without_response: 1 }, "{reader:?}: {verdict:?}");
+    }
+    Ok(())
+}
+
+/// The comparison can fail: a line that a library changes without being known for it is found.
+pub(crate) fn lines_that_a_reader_changes_are_found() -> Result<()> {
+    // A header name with a capital: no line of the filter has one, and the TypeScript library lowers it.
+    let line = br#"{"request":{"timestamp":"2020-02-28T10:39:28.833Z","method":"get","protocol":"http","host":"a","headers":{"X-A":"1"},"body":"","path":"/","pathname":"/","query":{}},"response":{"timestamp":"2020-02-28T10:39:28.833Z","statusCode":200,"headers":{},"body":""}}"#;
+    let lines = [line.as_slice(), b"\n"].concat();
+
+    let error = Reader::TypeScript.read(&lines).err().context("the change was not found")?.to_string();
+
+    ensure!(error.contains("request.headers.X-A: [\"1\"] became null"), "{error}");
+    Ok(())
+}
+
+/// Every line of the filter that came out of Kafka in this run is read by both libraries.
+pub(crate) fn published_readers_read_every_line_of_this_run() -> Result<()> {
+    let lines = readers::kept();
+    let count = lines.iter().filter(|byte| **byte == b'\n').count();
+    ensure!(count > 0, "no line came out of Kafka before this test: it has to run last");
+
+    for reader in READERS {
+        let verdict = reader.read(&lines)?;
+
+        ensure!(verdict.read + verdict.without_response == count, "{reader:?}: {verdict:?} of {count}");
+        // Aborts are a few of the shapes; were they most lines, the comparison would prove little.
+        ensure!(verdict.read > verdict.without_response, "{reader:?}: {verdict:?}");
+        println!("{reader:?}: {} lines read, {} without a response", verdict.read, verdict.without_response);
+    }
+    Ok(())
+}
+
+fn write(lines: &mut Vec<u8>, target: &[u8], body: &[u8], response_body: Option<&[u8]>) -> Result<()> {
+    let headers: [(&[u8], &[u8]); 7] = [
+        (b"x-empty", b""),
+        (b"x-latin", b"caf\xe9"),
+        (b"x-utf8", "日本".as_bytes()),
+        (b"cookie", b"a=1"),
+        (b"cookie", b"b=2"),
+        (b"constructor", b"1"),
+        (b"__proto__", b"1"),
+    ];
+    let timestamp = Timestamp::from_unix_millis(1_582_886_368_833);
+    let exchange = ExchangeRef {
+        request: RequestRef {
+            timestamp,
+            method: Method::Post,
+            protocol: Protocol::Https,
+            host: b"users.example:8443",
+            path: target,
+            headers: &headers,
+            body: whole(body),
+        },
+        response: response_body.map(|body| ResponseRef {
+            timestamp,
+            status_code: 200,
+            headers: &headers,
+            body: whole(body),
+        }),
+        meta: MetaRef { source: SOURCE, seq: 7, response_trailers: &headers, ..MetaRef::default() },
+    };
+    exchange.write_line(lines).context("write an exchange")
+}
+
+fn whole(kept: &[u8]) -> BodyRef<'_> {
+    BodyRef { kept, bytes: kept.len() as u64, coded: false }
+}
