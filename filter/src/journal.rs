@@ -38,6 +38,7 @@ const APART: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     lines: Vec<LogLine>,
+    is_failing: bool,
     last_failure: Option<Moment>,
     last_loss: Option<Moment>,
     told_losses: Counters,
@@ -54,6 +55,7 @@ impl Journal {
 
     /// A post failed; the first of a row is told at once, later ones now and then.
     pub(crate) fn post_failed(&mut self, now: Moment, failures: u32, cluster: &str, failure: &str) {
+        self.is_failing = true;
         if failures > 1 && !is_apart(self.last_failure, now) {
             return;
         }
@@ -70,8 +72,11 @@ impl Journal {
         self.tell(level, format!("{message} failure={failure} failures={failures} cluster={cluster}"));
     }
 
-    pub(crate) fn recovered(&mut self, failures: u32) {
-        self.tell(Level::Info, format!("Posts are acknowledged again. failures={failures}"));
+    /// A post was acknowledged; told if posts failed before.
+    pub(crate) fn acknowledged(&mut self, cluster: &str) {
+        if std::mem::take(&mut self.is_failing) {
+            self.tell(Level::Info, format!("Posts are acknowledged again. cluster={cluster}"));
+        }
     }
 
     /// Tells what was lost since it was told last.
@@ -116,6 +121,21 @@ mod tests {
             told[1],
             "Posts fail; exchanges are kept and tried again. failure=http_503 failures=4 cluster=collector"
         );
+    }
+
+    #[test]
+    fn the_end_of_a_trouble_is_told_once() {
+        let mut journal = Journal::default();
+        journal.acknowledged("collector");
+        assert_eq!(journal.take(), []);
+        journal.post_failed(at(0), 1, "collector", "http_503");
+        journal.take();
+
+        journal.acknowledged("collector");
+        journal.acknowledged("collector");
+
+        let text = "Posts are acknowledged again. cluster=collector".to_owned();
+        assert_eq!(journal.take(), [LogLine { level: Level::Info, text }]);
     }
 
     #[test]

@@ -81,9 +81,8 @@ impl Plugin {
     }
 
     fn acked(&mut self, post: InFlight, accepted: u64, rejected: u64) {
-        let failures = self.delivery.backoff.failures();
-        if failures > 0 {
-            self.journal.recovered(failures);
+        if let Some(config) = self.roots.config() {
+            self.journal.acknowledged(&config.collector.cluster);
         }
         self.counters.add(Counter::Acked, accepted);
         self.counters.add(Counter::Rejected, rejected);
