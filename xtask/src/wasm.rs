@@ -17,7 +17,7 @@ use module::Module;
 
 /// Imports that stand in the module although nothing calls them: the SDK's traits have methods that change streams,
 /// and a table of a trait's methods names them all. Each is denied to our code by clippy, and by Envoy at run time.
-const NEVER_CALLED: [&str; 18] = [
+const NEVER_CALLED: [&str; 23] = [
     "proxy_add_header_map_value",
     "proxy_call_foreign_function",
     "proxy_close_stream",
@@ -26,6 +26,7 @@ const NEVER_CALLED: [&str; 18] = [
     "proxy_enqueue_shared_queue",
     "proxy_get_header_map_value",
     "proxy_get_shared_data",
+    "proxy_get_status",
     "proxy_grpc_call",
     "proxy_grpc_cancel",
     "proxy_grpc_close",
@@ -36,11 +37,11 @@ const NEVER_CALLED: [&str; 18] = [
     "proxy_replace_header_map_value",
     "proxy_resolve_shared_queue",
     "proxy_send_local_response",
+    "proxy_set_buffer_bytes",
+    "proxy_set_header_map_pairs",
+    "proxy_set_property",
+    "proxy_set_shared_data",
 ];
-
-/// As [`NEVER_CALLED`], the ones that write.
-const NEVER_CALLED_WRITERS: [&str; 4] =
-    ["proxy_set_buffer_bytes", "proxy_set_header_map_pairs", "proxy_set_property", "proxy_set_shared_data"];
 
 /// What Envoy asks of every module. Source: proxy-wasm ABI 0.2.1.
 const NEEDED_EXPORTS: [&str; 4] = ["_initialize", "memory", "proxy_abi_version_0_2_1", "proxy_on_memory_allocate"];
@@ -76,7 +77,7 @@ fn look_at(module: &Module, len: usize, allowed: &BTreeSet<&str>) -> Findings {
     for (namespace, name) in &module.imports {
         let known = matches!(namespace.as_str(), "env" | "wasi_snapshot_preview1");
         let listed = allowed.contains(name.as_str());
-        let unused = NEVER_CALLED.contains(&name.as_str()) || NEVER_CALLED_WRITERS.contains(&name.as_str());
+        let unused = NEVER_CALLED.contains(&name.as_str());
         let problem = (!known || !(listed || unused))
             .then(|| format!("filter: imports {namespace}.{name}, which filter/capabilities.txt does not allow"));
         findings.add(problem);
@@ -86,10 +87,7 @@ fn look_at(module: &Module, len: usize, allowed: &BTreeSet<&str>) -> Findings {
         findings.add((!there).then(|| format!("filter: does not export {name}, Envoy will not load it")));
     }
     for name in allowed {
-        let used = module.exports.iter().any(|export| export == name)
-            || module.imports.iter().any(|(_, import)| import == name)
-            // Envoy falls back from one to the other, whichever the SDK has.
-            || matches!(*name, "proxy_get_current_time_nanoseconds" | "clock_time_get" | "random_get");
+        let used = module.exports.iter().chain(module.imports.iter().map(|(_, import)| import)).any(|it| it == name);
         findings.add((!used).then(|| format!("filter/capabilities.txt: {name} is not used, take it from the list")));
     }
     let bounded = module.most_pages.is_some_and(|pages| pages <= MOST_PAGES);
