@@ -1,0 +1,124 @@
+//! The whole collector: started from settings, ended within a time.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
+use tributary_topic::TopicError;
+
+use crate::{
+    app::App,
+    auth::{TokenError, Tokens},
+    server::{Server, tls, tls::TlsError},
+    settings::{Settings, SettingsError},
+    sink::{
+        Sink,
+        file::{FileError, FileSink},
+        kafka::KafkaSink,
+    },
+};
+
+/// Why a collector does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Settings do not fit each other.
+    #[error("settings")]
+    Settings(#[from] SettingsError),
+    /// A librdkafka setting is wrong.
+    #[error("kafka")]
+    Kafka(#[from] TopicError),
+    /// The file cannot be used.
+    #[error("--file")]
+    File(#[from] FileError),
+    /// The tokens cannot be used.
+    #[error("--token-file")]
+    Tokens(#[from] TokenError),
+    /// Certificate or key cannot be used.
+    #[error("--tls-cert, --tls-key")]
+    Tls(#[from] TlsError),
+    /// Neither brokers nor a file; clap refuses that before.
+    #[error("one of --brokers and --file is needed")]
+    NoSink,
+    /// The address is taken, or not ours. The only error that is not of the settings alone.
+    #[error("listen on {address}")]
+    Listen {
+        /// As given.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    /// Whether the settings have to change before another try makes sense.
+    pub fn is_of_settings(&self) -> bool {
+        !matches!(self, StartError::Listen { .. } | StartError::File(FileError::InUse(_) | FileError::Io { .. }))
+    }
+}
+
+/// A collector that serves.
+pub struct Collector {
+    app: Arc<App>,
+    server: Arc<Server>,
+    accepting: JoinHandle<()>,
+    address: SocketAddr,
+}
+
+impl Collector {
+    /// Checks the settings, opens the sink, then the port. Needs a runtime. Kafka need not be there.
+    ///
+    /// # Errors
+    /// All of [`StartError`]; nothing is left open.
+    pub async fn start(settings: &Settings) -> Result<Collector, StartError> {
+        settings.check()?;
+        let tokens = settings.token_file.as_deref().map(Tokens::open).transpose()?;
+        let tls = match (&settings.tls_cert, &settings.tls_key) {
+            (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
+            _ => None,
+        };
+        let sink: Arc<dyn Sink> = match (settings.kafka()?, &settings.file) {
+            (Some(kafka), _) => Arc::new(KafkaSink::open(kafka)?),
+            (None, Some(path)) => Arc::new(FileSink::open(path)?),
+            (None, None) => return Err(StartError::NoSink),
+        };
+        let listen = |source| StartError::Listen { address: settings.listen, source };
+        let listener = match TcpListener::bind(settings.listen).await {
+            Ok(listener) => listener,
+            Err(error) => {
+                sink.close(Duration::ZERO).await;
+                return Err(listen(error));
+            }
+        };
+        let address = listener.local_addr().map_err(listen)?;
+        if !address.ip().is_loopback() && tokens.is_none() {
+            tracing::warn!(%address, "Anybody who reaches this address can post: no --token-file is given.");
+        }
+        let app = App::new(sink, tokens, settings.limits());
+        let server = Server::new(Arc::clone(&app), tls, settings.server_limits());
+        let accepting = tokio::spawn(Arc::clone(&server).serve(listener));
+        tracing::info!(%address, "Listening.");
+        Ok(Collector { app, server, accepting, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it: not ready, no new connections, what is in is finished, the sink is flushed. `false`: `within` was too
+    /// short for that; what was cut off was never acknowledged.
+    pub async fn end(self, within: Duration) -> bool {
+        let started = Instant::now();
+        let left = || within.saturating_sub(started.elapsed());
+        self.app.drain();
+        // A tenth is kept for the sink, whose records time out by themselves.
+        let finished = self.server.end(left().mul_f64(0.9)).await;
+        // The port is free from here on.
+        let _ = self.accepting.await;
+        self.app.posts.close();
+        let stored = tokio::time::timeout(left().mul_f64(0.5), self.app.posts.wait()).await.is_ok();
+        self.app.sink.close(left()).await;
+        finished && stored
+    }
+}

@@ -1,0 +1,31 @@
+//! Stage 2 of Tributary: takes exchanges by POST and answers when they are safe.
+//!
+//! ```text
+//! server ──► app ──► ingest ──► post      who posts, and how it is packed
+//! (sockets)  (routes)   │  ├──► body      read and unpacked under limits
+//!                       │  ├──► lines     cut into lines, each judged ──► decode (compressed bodies inside)
+//!                       │  └──► sink      kafka (and its dead letters) or file: a verdict a line
+//!                       └─────► accounting   where every line went, exact at every moment
+//! ```
+//! Around them: `settings` (the command line), `auth` (tokens), `budget` (bytes in flight), `error` (what a refused
+//! sender is told), `metrics`, `log`. [`Collector`] puts them together; `main.rs` adds signals and exit codes.
+
+mod accounting;
+mod app;
+mod auth;
+mod body;
+mod budget;
+mod collector;
+mod decode;
+mod error;
+mod ingest;
+mod lines;
+pub mod log;
+mod metrics;
+mod post;
+mod server;
+mod settings;
+mod sink;
+
+pub use collector::{Collector, StartError};
+pub use settings::{LimitSettings, Settings, SettingsError};

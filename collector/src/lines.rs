@@ -1,0 +1,218 @@
+//! JSON Lines: a body cut into lines, and the verdict on each.
+//!
+//! The rules, which no RFC fixes (jsonlines.org and ndjson.org agree as far as they go):
+//! - A line ends in `\n` or `\r\n`; the end is no part of it. The last line needs none.
+//! - Lines that are empty or hold only spaces and tabs are skipped, but counted when lines are numbered (from 1).
+//! - A byte order mark at the very beginning is skipped; anywhere else it makes its line bad.
+//! - A good line passes byte for byte, spaces around it included, unless a compressed body in it can be unpacked.
+//! - A bad line is named with its number and its error, and touches no other.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use memchr::{memchr, memchr2_iter};
+use serde::{Deserialize, Serialize};
+use tributary_http_types::check_line;
+
+use crate::{
+    decode::{DecodeCounts, decode_line},
+    error::Refusal,
+    post::is_source,
+};
+
+/// The bounds of the lines of one post.
+#[derive(Clone, Copy, Debug)]
+pub struct LineLimits {
+    /// Bytes of a line.
+    pub max_line_bytes: usize,
+    /// Lines of a post, skipped ones not counted.
+    pub max_lines: u64,
+    /// Levels of nesting.
+    pub max_depth: usize,
+    /// Bytes of an unpacked body inside an exchange.
+    pub max_unpacked_body_bytes: usize,
+    /// Bytes of all unpacked bodies of a post.
+    pub max_unpacked_bytes: usize,
+}
+
+/// One exchange on its way into a sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Exchange {
+    /// Which line of the post it was, from 1.
+    pub number: u64,
+    /// The line, without its end.
+    pub line: Bytes,
+    /// `meta.id`.
+    pub id: Option<Bytes>,
+    /// `meta.source`, if it can be the name of a source.
+    pub source: Option<Bytes>,
+    /// `meta.seq`.
+    pub seq: Option<u64>,
+    /// `request.host`.
+    pub host: Option<Bytes>,
+}
+
+/// A line that never can be stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct RejectedLine {
+    /// Which one, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub error: String,
+    /// Its source and number, where they can be made out.
+    #[serde(skip)]
+    pub origin: Option<(String, u64)>,
+}
+
+/// The lines of a post, judged.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lines {
+    /// The good ones, in order.
+    pub exchanges: Vec<Exchange>,
+    /// The bad ones, in order.
+    pub rejected: Vec<RejectedLine>,
+    /// Whether an exchange holds a body as base64, which [`unpack_bodies`] may turn into text.
+    pub has_packed_bodies: bool,
+}
+
+/// Cuts a body into lines and judges each.
+///
+/// # Errors
+/// - [`Refusal::TooManyLines`]: more than allowed; nothing of the post is taken.
+pub(crate) fn judge(body: &Bytes, limits: &LineLimits) -> Result<Lines, Refusal> {
+    let mut lines = Lines::default();
+    let mut count = 0;
+    for (number, line) in split(body) {
+        count += 1;
+        if count > limits.max_lines {
+            continue;
+        }
+        match judge_line(body, number, line, limits) {
+            Ok((exchange, packed)) => {
+                lines.exchanges.push(exchange);
+                lines.has_packed_bodies |= packed;
+            }
+            Err(error) => lines.rejected.push(RejectedLine { line: number, error, origin: origin(line, limits) }),
+        }
+    }
+    if count > limits.max_lines {
+        return Err(Refusal::TooManyLines { lines: count, limit: limits.max_lines });
+    }
+    Ok(lines)
+}
+
+/// Unpacks the compressed bodies inside exchanges. It computes; keep it off the threads that serve.
+pub(crate) fn unpack_bodies(exchanges: &mut [Exchange], limits: &LineLimits) -> DecodeCounts {
+    let mut counts = DecodeCounts::default();
+    let mut allowance = limits.max_unpacked_bytes;
+    for exchange in exchanges {
+        if let Some(line) = decode_line(&exchange.line, limits.max_unpacked_body_bytes, &mut allowance, &mut counts) {
+            // The line is what Kafka and the file get; the facts beside it are slices of the old one, and the same.
+            exchange.line = line.into();
+        }
+    }
+    counts
+}
+
+/// The lines that are not skipped, with their numbers.
+fn split(body: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    let mut rest = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let mut number = 0;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (line, others) = match memchr(b'\n', rest) {
+                Some(end) => (rest.get(..end)?, rest.get(end + 1..)?),
+                None => (rest, &b""[..]),
+            };
+            rest = others;
+            number += 1;
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if !line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r')) {
+                return Some((number, line));
+            }
+        }
+        None
+    })
+}
+
+fn judge_line(body: &Bytes, number: u64, line: &[u8], limits: &LineLimits) -> Result<(Exchange, bool), String> {
+    if line.len() > limits.max_line_bytes {
+        return Err(format!("line of {} bytes is longer than {}", line.len(), limits.max_line_bytes));
+    }
+    if is_deeper_than(line, limits.max_depth) {
+        return Err(format!("nested deeper than {} levels", limits.max_depth));
+    }
+    let checked = check_line(line).map_err(|error| error.to_string())?;
+    let kept = |text: Cow<'_, str>| match text {
+        Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
+        Cow::Owned(text) => text.into(),
+    };
+    let exchange = Exchange {
+        number,
+        line: body.slice_ref(line),
+        id: checked.id.filter(|id| !id.is_empty()).map(kept),
+        source: checked.source.filter(|source| is_source(source)).map(kept),
+        seq: checked.seq,
+        host: checked.host.filter(|host| !host.is_empty()).map(kept),
+    };
+    Ok((exchange, checked.has_base64_body))
+}
+
+/// Whether brackets are nested deeper than `max`. Strings are skipped; whether it is JSON is not asked.
+fn is_deeper_than(line: &[u8], max: usize) -> bool {
+    // Nearly every line has fewer brackets than it may have levels.
+    if memchr2_iter(b'{', b'[', line).nth(max).is_none() {
+        return false;
+    }
+    let mut depth = 0usize;
+    let mut rest = line.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > max {
+                    return true;
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => skip_string(&mut rest),
+            _ => {}
+        }
+    }
+    false
+}
+
+fn skip_string(rest: &mut std::slice::Iter<'_, u8>) {
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'\\' => {
+                rest.next();
+            }
+            b'"' => return,
+            _ => {}
+        }
+    }
+}
+
+/// Source and number of a bad line, so that it leaves no gap that looks like a loss.
+fn origin(line: &[u8], limits: &LineLimits) -> Option<(String, u64)> {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(borrow)]
+        meta: Meta<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Meta<'a> {
+        #[serde(borrow)]
+        source: Cow<'a, str>,
+        seq: u64,
+    }
+    if line.len() > limits.max_line_bytes {
+        return None;
+    }
+    let Line { meta: Meta { source, seq } } = serde_json::from_slice(line).ok()?;
+    is_source(&source).then(|| (source.into_owned(), seq))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! The program `tributary-collector`: settings, signals, exit codes.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tributary_collector::{Collector, Settings, StartError, log};
+
+/// `EX_USAGE` of sysexits.h: a setting is wrong.
+const EXIT_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let settings = match Settings::try_parse() {
+        Ok(settings) => settings,
+        Err(error) => {
+            // Standard output for --help and --version, standard error else; a closed one is not our problem.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    if let Err(error) = log::set_up(settings.log_format, &settings.log_level) {
+        eprintln!("error: --log-level: {error}");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    match run(&settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let of_settings = error.downcast_ref().is_some_and(StartError::is_of_settings);
+            if of_settings { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(settings: &Settings) -> anyhow::Result<()> {
+    // Before the port is opened: a signal that comes right after must not kill.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let collector = Collector::start(settings).await?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!(grace = ?settings.grace, "Ending.");
+    tokio::select! {
+        ended = collector.end(settings.grace) => match ended {
+            true => tracing::info!("Ended."),
+            false => tracing::warn!("Ended; what was cut off was never acknowledged."),
+        },
+        // Whoever asks twice does not want to wait.
+        _ = terminate.recv() => anyhow::bail!("ended at once by a second signal"),
+        _ = interrupt.recv() => anyhow::bail!("ended at once by a second signal"),
+    }
+    Ok(())
+}

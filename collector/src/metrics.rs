@@ -1,0 +1,192 @@
+//! All metrics of the collector, with their meaning. `GET /metrics` writes them in the OpenMetrics text format.
+//!
+//! The counters come from the account in one snapshot, so its identities hold in every scrape.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _, text},
+    metrics::{
+        MetricType,
+        counter::ConstCounter,
+        gauge::ConstGauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+use crate::{
+    accounting::{SourceTotals, Totals},
+    app::App,
+};
+
+/// What connections count, outside the account.
+#[derive(Debug, Default)]
+pub(crate) struct ConnectionCounts {
+    /// Open now.
+    pub open: AtomicU64,
+    /// Taken in.
+    pub accepted: AtomicU64,
+    /// Turned away because there were too many.
+    pub turned_away: AtomicU64,
+    /// Ended because they were silent, slow or idle.
+    pub timed_out: AtomicU64,
+    /// TLS handshakes that failed.
+    pub tls_failed: AtomicU64,
+}
+
+/// The metrics of one collector.
+pub(crate) struct Metrics {
+    registry: Registry,
+}
+
+impl Metrics {
+    /// Metrics that read from `app` when they are scraped.
+    pub(crate) fn new(app: &Arc<App>) -> Metrics {
+        let mut registry = Registry::with_prefix("tributary_collector");
+        registry.register(
+            "store_seconds",
+            "Time from a post that was read to its verdict from the sink",
+            app.store_seconds.clone(),
+        );
+        registry.register_collector(Box::new(Scrape(Arc::downgrade(app))));
+        Metrics { registry }
+    }
+
+    /// The text of `GET /metrics`.
+    ///
+    /// # Errors
+    /// None in practice: it writes into memory.
+    pub(crate) fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::with_capacity(8 * 1024);
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Buckets of `store_seconds`: 1 ms to 16 s.
+pub(crate) fn store_seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 15))
+}
+
+struct Scrape(Weak<App>);
+
+impl fmt::Debug for Scrape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scrape")
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(app) = self.0.upgrade() else { return Ok(()) };
+        let (totals, sources) = app.accounting.totals();
+        let mut out = Writer(&mut encoder);
+        out.account(&totals)?;
+        out.sources(&sources)?;
+        out.state(&app)
+    }
+}
+
+struct Writer<'a, 'b>(&'a mut DescriptorEncoder<'b>);
+
+impl Writer<'_, '_> {
+    fn account(&mut self, totals: &Totals) -> fmt::Result {
+        let Totals { received, accepted, rejected, dead_lettered, refused, kafka_acked, spooled, file_synced, .. } =
+            totals;
+        self.counter("lines_received", "Lines of posts that were read", *received)?;
+        self.counter("lines_accepted", "Lines answered as durable", *accepted)?;
+        self.counter("lines_rejected", "Lines answered as never to be durable", *rejected)?;
+        self.counter("lines_dead_lettered", "Rejected lines kept in the dead-letter topic", *dead_lettered)?;
+        self.counters(
+            "lines_refused",
+            "Lines of refused posts, by reason",
+            "reason",
+            &[("busy", refused.busy), ("auth", refused.auth), ("limit", refused.limit)],
+        )?;
+        self.counters(
+            "lines_stored",
+            "Accepted lines, by where they lie",
+            "in",
+            &[("kafka", *kafka_acked), ("spool", *spooled), ("file", *file_synced)],
+        )?;
+        let (posts, bodies) = (&totals.posts, &totals.bodies);
+        self.counters(
+            "posts",
+            "Posts, by outcome",
+            "outcome",
+            &[
+                ("accepted", posts.accepted),
+                ("refused_busy", posts.refused.busy),
+                ("refused_auth", posts.refused.auth),
+                ("refused_limit", posts.refused.limit),
+                ("refused_bad_request", posts.refused.bad_request),
+            ],
+        )?;
+        self.counters(
+            "bodies_decoded",
+            "Compressed bodies inside accepted exchanges, by outcome (all but `decoded` were left as they were)",
+            "outcome",
+            &[
+                ("decoded", bodies.decoded),
+                ("corrupt", bodies.left_corrupt),
+                ("too_large", bodies.left_too_large),
+                ("not_text", bodies.left_not_text),
+                ("unknown_coding", bodies.left_unknown),
+            ],
+        )
+    }
+
+    fn sources(&mut self, sources: &SourceTotals) -> fmt::Result {
+        self.gauge("sources", "Sources known", sources.known)?;
+        self.counter("sources_evicted", "Sources forgotten because there were too many", sources.evicted)?;
+        self.gauge("source_missing", "Missing sequence numbers of the known sources", sources.missing)?;
+        self.gauge("source_duplicates", "Repeated sequence numbers of the known sources", sources.duplicates)
+    }
+
+    fn state(&mut self, app: &App) -> fmt::Result {
+        let condition = app.sink.condition();
+        self.gauge("ready", "1 while exchanges can be stored and the collector is not ending", app.is_ready().into())?;
+        self.gauge("sink_warnings", "What an operator should know, see /ready", condition.warnings.len() as u64)?;
+        self.gauge("bytes_in_flight", "Bytes of bodies held", app.budget.used())?;
+        self.gauge("sink_queued_bytes", "Bytes that wait to become durable", app.sink.queued_bytes())?;
+        let counts = &app.connections;
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        self.gauge("connections", "Connections open", load(&counts.open))?;
+        self.counter("connections_accepted", "Connections taken in", load(&counts.accepted))?;
+        self.counters(
+            "connections_ended",
+            "Connections ended by us, by reason",
+            "reason",
+            &[
+                ("too_many", load(&counts.turned_away)),
+                ("timed_out", load(&counts.timed_out)),
+                ("tls_failed", load(&counts.tls_failed)),
+            ],
+        )
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        ConstCounter::new(value).encode(self.0.encode_descriptor(name, help, None, MetricType::Counter)?)
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        ConstGauge::new(value).encode(self.0.encode_descriptor(name, help, None, MetricType::Gauge)?)
+    }
+
+    fn counters(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (word, value) in values {
+            ConstCounter::new(*value).encode(family.encode_family(&[(label, *word)])?)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! The sockets: an accept loop of our own, for `axum::serve` has no time-out for a connection that says nothing.
+//!
+//! Every connection has a watch: it must say something soon, finish a request's head in time, and not be idle for
+//! too long. HTTP/1.1 and HTTP/2 (with prior knowledge or by ALPN) share one port.
+
+use std::{
+    convert::Infallible,
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use axum::{Router, body::Body};
+use http::Request;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    time::{sleep, sleep_until, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::Service as _;
+
+use crate::{app::App, log::Gate};
+
+use watch::{Activity, Due, Watched};
+
+#[cfg(test)]
+mod tests;
+pub(crate) mod tls;
+mod watch;
+
+/// The bounds of connections.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerLimits {
+    /// Connections at a time; one more is closed at once.
+    pub max_connections: u64,
+    /// From the connection to its first byte.
+    pub first_byte_within: Duration,
+    /// From the connection to the end of the TLS handshake.
+    pub tls_handshake_within: Duration,
+    /// From the first byte of a request to the end of its head.
+    pub header_within: Duration,
+    /// Without a request.
+    pub max_idle: Duration,
+    /// Bytes of the head of a request.
+    pub max_header_bytes: u32,
+    /// Headers of a request.
+    pub max_headers: usize,
+    /// Requests at a time on one HTTP/2 connection.
+    pub max_streams: u32,
+}
+
+/// A server that can be ended.
+pub(crate) struct Server {
+    app: Arc<App>,
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    limits: ServerLimits,
+    http: auto::Builder<TokioExecutor>,
+    /// Cancelled: take no connections any more, and let those that are there finish.
+    ending: CancellationToken,
+    connections: TaskTracker,
+}
+
+impl Server {
+    /// A server for `app`; with `tls` it speaks nothing else.
+    pub(crate) fn new(app: Arc<App>, tls: Option<TlsAcceptor>, limits: ServerLimits) -> Arc<Server> {
+        let mut http = auto::Builder::new(TokioExecutor::new());
+        http.http1()
+            .timer(TokioTimer::new())
+            // It would end idle connections too; the watch knows the difference.
+            .header_read_timeout(None)
+            .max_buf_size(limits.max_header_bytes as usize)
+            .max_headers(limits.max_headers);
+        http.http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.max_streams)
+            .max_header_list_size(limits.max_header_bytes)
+            // "Rapid reset", CVE-2023-44487: a client that cancels what it sends is cut off early.
+            .max_pending_accept_reset_streams(20)
+            .max_local_error_reset_streams(64);
+        let router = app.router();
+        let (ending, connections) = (CancellationToken::new(), TaskTracker::new());
+        Arc::new(Server { app, router, tls, limits, http, ending, connections })
+    }
+
+    /// Takes connections until [`end`](Self::end).
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) {
+        static ACCEPT: Gate = Gate::new();
+        loop {
+            let accepted = tokio::select! {
+                () = self.ending.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => self.take(stream),
+                Err(error) => {
+                    if let Some(held_back) = ACCEPT.pass() {
+                        tracing::warn!(%error, held_back, "Connection not accepted.");
+                    }
+                    // Nearly always no file descriptor is free; the next try would fail at once.
+                    sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    /// Takes no more connections, lets each finish its requests, and cuts what is left after `within`. `false`: some
+    /// were cut.
+    pub(crate) async fn end(&self, within: Duration) -> bool {
+        self.ending.cancel();
+        self.connections.close();
+        timeout(within, self.connections.wait()).await.is_ok()
+    }
+
+    fn take(self: &Arc<Self>, stream: TcpStream) {
+        static FULL: Gate = Gate::new();
+        let counts = &self.app.connections;
+        if counts.open.load(Ordering::Relaxed) >= self.limits.max_connections {
+            counts.turned_away.fetch_add(1, Ordering::Relaxed);
+            if let Some(held_back) = FULL.pass() {
+                tracing::warn!(limit = self.limits.max_connections, held_back, "Too many connections.");
+            }
+            return;
+        }
+        counts.open.fetch_add(1, Ordering::Relaxed);
+        counts.accepted.fetch_add(1, Ordering::Relaxed);
+        let server = Arc::clone(self);
+        self.connections.spawn(async move {
+            let guard = Leave(&server.app);
+            server.connection(stream).await;
+            drop(guard);
+        });
+    }
+
+    async fn connection(&self, stream: TcpStream) {
+        // Answers are small and waited for.
+        let _ = stream.set_nodelay(true);
+        let mut first_byte = [0];
+        let begins = timeout(self.limits.first_byte_within, stream.peek(&mut first_byte));
+        let begun = tokio::select! {
+            () = self.ending.cancelled() => return,
+            begun = begins => begun,
+        };
+        match begun {
+            Ok(Ok(1)) => {}
+            Ok(_) => return,
+            Err(_) => return self.count_time_out(),
+        }
+        let Some(tls) = &self.tls else { return self.http(stream).await };
+        match timeout(self.limits.tls_handshake_within, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.http(stream).await,
+            Ok(Err(error)) => {
+                self.app.connections.tls_failed.fetch_add(1, Ordering::Relaxed);
+                tracing::debug!(%error, "TLS handshake failed.");
+            }
+            Err(_) => self.count_time_out(),
+        }
+    }
+
+    async fn http(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let activity = Arc::new(Activity::new(Instant::now()));
+        let service = {
+            let (activity, router) = (Arc::clone(&activity), self.router.clone());
+            service_fn(move |request: Request<Incoming>| {
+                let under_way = Activity::request(&activity, request.version());
+                let answer = router.clone().call(request.map(Body::new));
+                async move {
+                    let answer = answer.await;
+                    drop(under_way);
+                    answer as Result<_, Infallible>
+                }
+            })
+        };
+        let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
+        let mut connection = pin!(self.http.serve_connection(io, service));
+        let mut ending = pin!(self.ending.cancelled());
+        let mut is_ending = false;
+        loop {
+            let due = match activity.due(&self.limits, Instant::now()) {
+                Due::At(due) => due,
+                Due::Now => return self.count_time_out(),
+            };
+            tokio::select! {
+                // A broken connection is the client's affair; its posts are in the account either way.
+                _ = connection.as_mut() => return,
+                () = ending.as_mut(), if !is_ending => {
+                    is_ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = sleep_until(due.into()) => {}
+            }
+        }
+    }
+
+    fn count_time_out(&self) {
+        self.app.connections.timed_out.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts a connection out, however it ends.
+struct Leave<'a>(&'a App);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.connections.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}

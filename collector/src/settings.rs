@@ -1,0 +1,403 @@
+//! The command line: every flag has an environment variable, a default and bounds that are checked before a port is
+//! opened.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{ArgGroup, Parser};
+use thiserror::Error;
+use tributary_topic::{Compression, WriterConfig};
+
+use crate::{
+    app::Limits,
+    body::BodyLimits,
+    lines::LineLimits,
+    log::LogFormat,
+    server::ServerLimits,
+    sink::kafka::{KafkaSettings, Key},
+};
+
+use values::{bytes, duration, setting};
+
+#[cfg(test)]
+mod tests;
+mod values;
+
+const ABOUT: &str = "Takes HTTP exchanges by POST and answers when they are safe in Kafka (or in a file)";
+
+const LONG_ABOUT: &str = "\
+Takes HTTP exchanges by POST and answers when they are safe in Kafka (or in a file).
+
+It is the middle of Tributary: the filter inside Envoy posts batches of exchanges here, as lines of HTTP Types JSON; \
+consumers read them from the topic. Any other program may post too. A 200 means: each accepted line is in Kafka with \
+acks=all, or synced to disk.";
+
+const AFTER_HELP: &str = "\
+EXAMPLES
+  Into Kafka:
+    tributary-collector --brokers localhost:9092
+  Into a file, without Kafka:
+    tributary-collector --file exchanges.jsonl
+  With a password for Kafka, kept out of the process list:
+    printf 'security.protocol=sasl_ssl\\nsasl.mechanism=SCRAM-SHA-512\\nsasl.username=u\\nsasl.password=p\\n' > kafka.conf
+    tributary-collector --brokers kafka:9093 --kafka-config-file kafka.conf
+  Post something and look:
+    curl -H 'content-type: application/x-ndjson' --data-binary @exchanges.jsonl http://localhost:8088/v1/exchanges
+
+ENDPOINTS
+  POST /v1/exchanges   one exchange a line; 200 {\"accepted\":n,\"rejected\":[{\"line\":k,\"error\":\"...\"}]}
+  GET  /v1/accounting  where every line went, and what each source says of itself
+  GET  /ready          200 or 503, and what is degraded and why
+  GET  /live           200 while the process serves
+  GET  /metrics        OpenMetrics (Prometheus)
+
+SIZES are bytes, or have a unit: 64KiB, 8MiB, 1GiB. TIMES have one: 500ms, 5s, 2m.
+Exit codes: 0 ended by SIGTERM or Ctrl-C, 64 a setting is wrong, 1 anything else.";
+
+/// The settings as they are given.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "tributary-collector", version, about = ABOUT, long_about = LONG_ABOUT, after_help = AFTER_HELP)]
+#[command(group(ArgGroup::new("sink").required(true).args(["brokers", "file"])))]
+pub struct Settings {
+    /// Where to listen; port 0 takes a free one (the log names it). Loopback unless told otherwise: add --token-file
+    /// and TLS before you change that
+    #[arg(long, env = "TRIBUTARY_LISTEN", default_value = "127.0.0.1:8088", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+
+    /// Kafka's bootstrap servers: host:port, several joined by commas
+    #[arg(long, env = "TRIBUTARY_BROKERS", help_heading = "Kafka", value_name = "HOST:PORT")]
+    pub brokers: Option<String>,
+
+    /// The topic; created at the start if it is missing
+    #[arg(long, env = "TRIBUTARY_TOPIC", help_heading = "Kafka", default_value = "http_recordings")]
+    #[arg(value_parser = values::topic)]
+    pub topic: String,
+
+    /// Partitions of a topic that is created, 1 to 10000
+    #[arg(long, env = "TRIBUTARY_PARTITIONS", help_heading = "Kafka", default_value_t = 3, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    pub partitions: i32,
+
+    /// Replicas of a topic that is created, 1 to 100; left out: the broker's default
+    #[arg(long, env = "TRIBUTARY_REPLICATION", help_heading = "Kafka", value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(i32).range(1..=100))]
+    pub replication: Option<i32>,
+
+    /// What is a record's key: "id" spreads evenly and lets consumers drop duplicates, "host" keeps the order of a
+    /// host but puts all of it into one partition
+    #[arg(long, env = "TRIBUTARY_KEY", help_heading = "Kafka", default_value = "id", value_enum)]
+    pub key: KeyChoice,
+
+    /// Where a record goes that Kafka finds too large, without its bodies [default: <topic>.dead-letter]; "" for nowhere
+    #[arg(long, env = "TRIBUTARY_DEAD_LETTER_TOPIC", help_heading = "Kafka", value_name = "TOPIC")]
+    #[arg(value_parser = values::topic_or_none)]
+    pub dead_letter_topic: Option<String>,
+
+    /// How records are compressed: none, gzip, snappy, lz4, zstd
+    #[arg(long, env = "TRIBUTARY_COMPRESSION", help_heading = "Kafka", default_value_t = Compression::Lz4)]
+    pub compression: Compression,
+
+    /// How long Kafka may take to acknowledge a record, 100ms to 5m; below --request-timeout
+    #[arg(long, env = "TRIBUTARY_DELIVERY_TIMEOUT", help_heading = "Kafka", default_value = "5s", value_name = "TIME")]
+    #[arg(value_parser = duration::<100, 300_000>)]
+    pub delivery_timeout: Duration,
+
+    /// How long a record waits for company, 0ms to 1s
+    #[arg(long, env = "TRIBUTARY_LINGER", help_heading = "Kafka", default_value = "5ms", value_name = "TIME")]
+    #[arg(value_parser = duration::<0, 1000>)]
+    pub linger: Duration,
+
+    /// Bytes of records that may wait for Kafka, 64KiB to 2GiB; over it posts get 503
+    #[arg(
+        long,
+        env = "TRIBUTARY_MAX_QUEUE_BYTES",
+        help_heading = "Kafka",
+        default_value = "64MiB",
+        value_name = "SIZE"
+    )]
+    #[arg(value_parser = bytes::<65_536, 2_147_483_648>)]
+    pub max_queue_bytes: u64,
+
+    /// Any librdkafka setting (sasl.mechanism=PLAIN); may be given several times, in the environment one a line
+    #[arg(long, env = "TRIBUTARY_KAFKA_CONFIG", help_heading = "Kafka", value_name = "NAME=VALUE")]
+    #[arg(value_delimiter = '\n', value_parser = setting)]
+    pub kafka_config: Vec<(String, String)>,
+
+    /// A file of librdkafka settings, one name=value a line; the place for passwords
+    #[arg(long, env = "TRIBUTARY_KAFKA_CONFIG_FILE", help_heading = "Kafka", value_name = "PATH")]
+    pub kafka_config_file: Option<PathBuf>,
+
+    /// Append exchanges to this file instead, one a line
+    #[arg(long, env = "TRIBUTARY_FILE", help_heading = "File", value_name = "PATH")]
+    pub file: Option<PathBuf>,
+
+    /// Certificate chain of the server, PEM; with it only TLS is spoken
+    #[arg(long, env = "TRIBUTARY_TLS_CERT", help_heading = "Security", requires = "tls_key", value_name = "PATH")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of the server, PEM
+    #[arg(long, env = "TRIBUTARY_TLS_KEY", help_heading = "Security", requires = "tls_cert", value_name = "PATH")]
+    pub tls_key: Option<PathBuf>,
+
+    /// A file of bearer tokens, one a line, 16 characters or more each; a post needs one of them. Read again when it
+    /// changes
+    #[arg(long, env = "TRIBUTARY_TOKEN_FILE", help_heading = "Security", value_name = "PATH")]
+    pub token_file: Option<PathBuf>,
+
+    /// The bounds.
+    #[command(flatten)]
+    pub limits: LimitSettings,
+
+    /// How long it may take to end after SIGTERM, 1s to 10m
+    #[arg(long, env = "TRIBUTARY_GRACE", default_value = "10s", value_name = "TIME")]
+    #[arg(value_parser = duration::<1000, 600_000>)]
+    pub grace: Duration,
+
+    /// How the log is written to standard error
+    #[arg(long, env = "TRIBUTARY_LOG_FORMAT", help_heading = "Log", default_value = "text", value_enum)]
+    pub log_format: LogFormat,
+
+    /// What is logged: error, warn, info, debug, trace, or by module as RUST_LOG takes it
+    #[arg(long, env = "TRIBUTARY_LOG_LEVEL", help_heading = "Log", default_value = "info", value_name = "LEVEL")]
+    pub log_level: String,
+}
+
+/// The bounds as they are given.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitSettings {
+    /// Bytes of a post as sent, 1KiB to 1GiB
+    #[arg(long, env = "TRIBUTARY_MAX_ENCODED_BYTES", default_value = "8MiB", value_name = "SIZE")]
+    #[arg(value_parser = bytes::<1024, 1_073_741_824>)]
+    pub max_encoded_bytes: u64,
+
+    /// Bytes of a post when unpacked, 1KiB to 1GiB
+    #[arg(long, env = "TRIBUTARY_MAX_DECODED_BYTES", default_value = "32MiB", value_name = "SIZE")]
+    #[arg(value_parser = bytes::<1024, 1_073_741_824>)]
+    pub max_decoded_bytes: u64,
+
+    /// Bytes of a line, 1KiB to 1GiB
+    #[arg(long, env = "TRIBUTARY_MAX_LINE_BYTES", default_value = "2MiB", value_name = "SIZE")]
+    #[arg(value_parser = bytes::<1024, 1_073_741_824>)]
+    pub max_line_bytes: u64,
+
+    /// Lines of a post, 1 to 1000000
+    #[arg(long, env = "TRIBUTARY_MAX_LINES", default_value_t = 10_000, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub max_lines: u64,
+
+    /// Levels of nesting in a line, 4 to 128
+    #[arg(long, env = "TRIBUTARY_MAX_JSON_DEPTH", default_value_t = 64, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u64).range(4..=128))]
+    pub max_json_depth: u64,
+
+    /// Bytes of one compressed body inside an exchange when unpacked, 1KiB to 1GiB; over it the body stays base64
+    #[arg(long, env = "TRIBUTARY_MAX_UNPACKED_BODY_BYTES", default_value = "1MiB", value_name = "SIZE")]
+    #[arg(value_parser = bytes::<1024, 1_073_741_824>)]
+    pub max_unpacked_body_bytes: u64,
+
+    /// Bytes of all posts in flight, 64KiB to 64GiB; over it posts get 503
+    #[arg(long, env = "TRIBUTARY_MAX_BYTES_IN_FLIGHT", default_value = "64MiB", value_name = "SIZE")]
+    #[arg(value_parser = bytes::<65_536, 68_719_476_736>)]
+    pub max_bytes_in_flight: u64,
+
+    /// Sources that are accounted for by name, 1 to 100000
+    #[arg(long, env = "TRIBUTARY_MAX_SOURCES", default_value_t = 1024, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub max_sources: u64,
+
+    /// From the end of a post's body to the answer, 100ms to 5m; give it less than the filter's timeout_ms
+    #[arg(long, env = "TRIBUTARY_REQUEST_TIMEOUT", default_value = "8s", value_name = "TIME")]
+    #[arg(value_parser = duration::<100, 300_000>)]
+    pub request_timeout: Duration,
+
+    /// From a post's head to the end of its body, 100ms to 10m
+    #[arg(long, env = "TRIBUTARY_BODY_TIMEOUT", default_value = "30s", value_name = "TIME")]
+    #[arg(value_parser = duration::<100, 600_000>)]
+    pub body_timeout: Duration,
+
+    /// From a connection to its first byte, 100ms to 10m
+    #[arg(long, env = "TRIBUTARY_FIRST_BYTE_TIMEOUT", default_value = "5s", value_name = "TIME")]
+    #[arg(value_parser = duration::<100, 600_000>)]
+    pub first_byte_timeout: Duration,
+
+    /// From the first byte to the end of the TLS handshake, 100ms to 10m
+    #[arg(long, env = "TRIBUTARY_TLS_HANDSHAKE_TIMEOUT", default_value = "5s", value_name = "TIME")]
+    #[arg(value_parser = duration::<100, 600_000>)]
+    pub tls_handshake_timeout: Duration,
+
+    /// From the first byte of a request to the end of its head, 100ms to 10m
+    #[arg(long, env = "TRIBUTARY_HEADER_TIMEOUT", default_value = "10s", value_name = "TIME")]
+    #[arg(value_parser = duration::<100, 600_000>)]
+    pub header_timeout: Duration,
+
+    /// How long a connection may be without a request, 100ms to 1h
+    #[arg(long, env = "TRIBUTARY_IDLE_TIMEOUT", default_value = "60s", value_name = "TIME")]
+    #[arg(value_parser = duration::<100, 3_600_000>)]
+    pub idle_timeout: Duration,
+
+    /// Bytes of a request's head, 8KiB to 1MiB
+    #[arg(long, env = "TRIBUTARY_MAX_HEADER_BYTES", default_value = "32KiB", value_name = "SIZE")]
+    #[arg(value_parser = bytes::<8192, 1_048_576>)]
+    pub max_header_bytes: u64,
+
+    /// Headers of a request, 16 to 1000
+    #[arg(long, env = "TRIBUTARY_MAX_HEADERS", default_value_t = 100, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u64).range(16..=1000))]
+    pub max_headers: u64,
+
+    /// Connections at a time, 1 to 1000000
+    #[arg(long, env = "TRIBUTARY_MAX_CONNECTIONS", default_value_t = 1024, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub max_connections: u64,
+
+    /// Requests at a time on one HTTP/2 connection, 1 to 1000
+    #[arg(long, env = "TRIBUTARY_MAX_STREAMS", default_value_t = 64, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub max_streams: u32,
+}
+
+/// `--key`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum KeyChoice {
+    /// The exchange's id.
+    Id,
+    /// The request's host.
+    Host,
+}
+
+/// Settings that are good by themselves but not together, or a file of settings that is not.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// The answer would always come before Kafka's.
+    #[error("--delivery-timeout {delivery:?} must be below --request-timeout {request:?}")]
+    TimeoutsDoNotNest {
+        /// As given.
+        delivery: Duration,
+        /// As given.
+        request: Duration,
+    },
+    /// A post that is allowed would never fit.
+    #[error("--max-bytes-in-flight {in_flight} must not be below --max-encoded-bytes {encoded}")]
+    PostDoesNotFit {
+        /// As given.
+        in_flight: u64,
+        /// As given.
+        encoded: u64,
+    },
+    /// The dead letters would come back into the topic.
+    #[error("--dead-letter-topic must not be --topic itself")]
+    DeadLetterLoop,
+    /// The file of librdkafka settings cannot be read.
+    #[error("--kafka-config-file {path}")]
+    KafkaConfigFile {
+        /// The file.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A line of it is no setting.
+    #[error("--kafka-config-file {path}, line {line}: not name=value")]
+    KafkaConfigLine {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+    },
+}
+
+impl Settings {
+    /// Checks what clap cannot: settings against each other.
+    ///
+    /// # Errors
+    /// All of [`SettingsError`] but those of the file.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let LimitSettings { request_timeout: request, max_bytes_in_flight, max_encoded_bytes, .. } = self.limits;
+        if self.brokers.is_some() && self.delivery_timeout >= request {
+            return Err(SettingsError::TimeoutsDoNotNest { delivery: self.delivery_timeout, request });
+        }
+        if max_bytes_in_flight < max_encoded_bytes {
+            let (in_flight, encoded) = (max_bytes_in_flight, max_encoded_bytes);
+            return Err(SettingsError::PostDoesNotFit { in_flight, encoded });
+        }
+        if self.dead_letter_topic().as_ref() == Some(&self.topic) {
+            return Err(SettingsError::DeadLetterLoop);
+        }
+        Ok(())
+    }
+
+    /// Those of the Kafka sink; `None` without brokers.
+    ///
+    /// # Errors
+    /// Those of the file of [`SettingsError`].
+    pub fn kafka(&self) -> Result<Option<KafkaSettings>, SettingsError> {
+        let Some(brokers) = &self.brokers else { return Ok(None) };
+        let mut writer = WriterConfig::new(brokers, &self.topic);
+        writer.delivery_timeout = self.delivery_timeout;
+        writer.linger = self.linger;
+        writer.compression = self.compression;
+        writer.max_queue_bytes = self.max_queue_bytes;
+        if let Some(path) = &self.kafka_config_file {
+            writer.settings = values::settings_file(path)?;
+        }
+        writer.settings.extend(self.kafka_config.iter().cloned());
+        Ok(Some(KafkaSettings {
+            writer,
+            partitions: self.partitions,
+            replication: self.replication.unwrap_or(-1),
+            key: match self.key {
+                KeyChoice::Id => Key::Id,
+                KeyChoice::Host => Key::Host,
+            },
+            dead_letter_topic: self.dead_letter_topic(),
+        }))
+    }
+
+    /// Those of posts.
+    pub fn limits(&self) -> Limits {
+        let limits = &self.limits;
+        Limits {
+            body: BodyLimits {
+                max_encoded_bytes: size(limits.max_encoded_bytes),
+                max_decoded_bytes: size(limits.max_decoded_bytes),
+                timeout: limits.body_timeout,
+            },
+            lines: LineLimits {
+                max_line_bytes: size(limits.max_line_bytes),
+                max_lines: limits.max_lines,
+                max_depth: size(limits.max_json_depth),
+                max_unpacked_body_bytes: size(limits.max_unpacked_body_bytes),
+                max_unpacked_bytes: size(limits.max_decoded_bytes),
+            },
+            answer_within: limits.request_timeout,
+            max_bytes_in_flight: limits.max_bytes_in_flight,
+            max_sources: size(limits.max_sources),
+        }
+    }
+
+    /// Those of connections.
+    pub fn server_limits(&self) -> ServerLimits {
+        let limits = &self.limits;
+        ServerLimits {
+            max_connections: limits.max_connections,
+            first_byte_within: limits.first_byte_timeout,
+            tls_handshake_within: limits.tls_handshake_timeout,
+            header_within: limits.header_timeout,
+            max_idle: limits.idle_timeout,
+            max_header_bytes: u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX),
+            max_headers: size(limits.max_headers),
+            max_streams: limits.max_streams,
+        }
+    }
+
+    fn dead_letter_topic(&self) -> Option<String> {
+        match &self.dead_letter_topic {
+            None => Some(format!("{}.dead-letter", self.topic)),
+            Some(topic) => Some(topic.clone()).filter(|topic| !topic.is_empty()),
+        }
+    }
+}
+
+fn size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,72 @@
+//! Where exchanges go, and what a sink has to promise.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use serde::Serialize;
+
+use crate::{accounting::StoredIn, lines::Exchange};
+
+pub(crate) mod file;
+pub(crate) mod kafka;
+#[cfg(test)]
+pub(crate) mod memory;
+
+/// A future of a sink, in a box: a sink is chosen at the start, not at compile time.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What became of one exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Durable.
+    Stored,
+    /// Never will be durable as it is.
+    Rejected {
+        /// Why, for the sender.
+        error: String,
+        /// Its head lies in the dead-letter topic.
+        dead_lettered: bool,
+    },
+    /// Not durable as far as is known; may be later.
+    Unknown,
+}
+
+/// What keeps a sink from storing, as `GET /ready` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Trouble {
+    /// A stable word: `unreachable`, `topic_missing`, `disk` …
+    pub cause: &'static str,
+    /// What was seen.
+    pub why: String,
+    /// Since when, RFC 3339.
+    pub since: String,
+}
+
+/// What a sink says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Condition {
+    /// What keeps it from storing; empty when all is well.
+    pub degraded: Vec<Trouble>,
+    /// What an operator should know, though it stores.
+    pub warnings: Vec<String>,
+}
+
+/// A place that keeps exchanges.
+pub(crate) trait Sink: Send + Sync {
+    /// Under which head stored exchanges are counted.
+    fn stored_in(&self) -> StoredIn;
+
+    /// Stores exchanges; one verdict each, in order. [`Verdict::Stored`] is a promise: durable, whatever dies now.
+    fn store<'a>(&'a self, exchanges: &'a [Exchange]) -> BoxFuture<'a, Vec<Verdict>>;
+
+    /// Whether a store would only wait in vain; then a post is refused at once.
+    fn is_blocked(&self) -> bool;
+
+    /// How it is.
+    fn condition(&self) -> Condition;
+
+    /// Bytes that wait inside to become durable.
+    fn queued_bytes(&self) -> u64;
+
+    /// Ends it, at most `within`. Nothing is stored after that.
+    fn close(&self, within: Duration) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,257 @@
+//! The sink that puts exchanges into the topic, and what is too large for it into the topic of dead letters.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use tokio::{sync::watch, task::JoinHandle, time::sleep};
+use tributary_http_types::Timestamp;
+use tributary_topic::{Record, RecordError, TopicError, TopicFacts, Writer, WriterConfig};
+
+use super::{BoxFuture, Condition, Sink, Trouble, Verdict};
+use crate::{accounting::StoredIn, lines::Exchange};
+
+mod dead_letter;
+
+/// How often the topic is looked at while all is well, and while it is not.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// What decides on the partition of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// `meta.id`: spreads evenly, and lets consumers (and compaction) drop duplicates.
+    Id,
+    /// `request.host`, as http-types-kafka does it: keeps the order of a host, but one host is one partition.
+    Host,
+}
+
+/// What the sink is made with.
+#[derive(Clone, Debug)]
+pub struct KafkaSettings {
+    /// Brokers, topic and producer.
+    pub writer: WriterConfig,
+    /// Partitions of a topic that is created here, from 1.
+    pub partitions: i32,
+    /// Replicas of a topic that is created here; -1: the broker's default.
+    pub replication: i32,
+    /// The key of a record.
+    pub key: Key,
+    /// Where records go that are too large; `None`: nowhere, they are only rejected.
+    pub dead_letter_topic: Option<String>,
+}
+
+/// Stores exchanges in a Kafka topic.
+pub(crate) struct KafkaSink {
+    shared: Arc<Shared>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+    stop: watch::Sender<bool>,
+}
+
+struct Shared {
+    /// Taken out when the sink is closed.
+    writer: RwLock<Option<Arc<Writer>>>,
+    settings: KafkaSettings,
+    /// Whether the topic was ever seen; before that the sink has no right to call itself ready.
+    seen: AtomicBool,
+    since: SystemTime,
+    warnings: Mutex<Vec<String>>,
+}
+
+impl KafkaSink {
+    /// Opens the sink and starts to look after the topic. It does not wait for Kafka: without one it is degraded, and
+    /// recovers by itself. Needs a runtime.
+    ///
+    /// # Errors
+    /// - [`TopicError::Setting`], [`TopicError::Client`]: a setting is wrong.
+    pub(crate) fn open(settings: KafkaSettings) -> Result<KafkaSink, TopicError> {
+        let writer = Arc::new(Writer::new(settings.writer.clone())?);
+        let shared = Arc::new(Shared {
+            writer: RwLock::new(Some(writer)),
+            settings,
+            seen: AtomicBool::new(false),
+            since: SystemTime::now(),
+            warnings: Mutex::default(),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let keeper = tokio::spawn(keep(Arc::clone(&shared), stopped));
+        Ok(KafkaSink { shared, keeper: Mutex::new(Some(keeper)), stop })
+    }
+
+    async fn store_all(&self, exchanges: &[Exchange]) -> Vec<Verdict> {
+        let Some(writer) = self.shared.writer() else { return vec![Verdict::Unknown; exchanges.len()] };
+        let key = self.shared.settings.key;
+        let records: Vec<Record> = exchanges.iter().map(|exchange| record(exchange, key)).collect();
+        let outcomes = writer.write(&records).await;
+        if outcomes.iter().any(|outcome| matches!(outcome, Err(RecordError::Retriable { .. } | RecordError::Busy))) {
+            // The post will come again as a whole: its dead letters can wait until then.
+            return vec![Verdict::Unknown; exchanges.len()];
+        }
+        let mut verdicts = Vec::with_capacity(exchanges.len());
+        for ((outcome, exchange), record) in outcomes.into_iter().zip(exchanges).zip(&records) {
+            verdicts.push(match outcome {
+                Ok(()) => Verdict::Stored,
+                Err(error) => self.bury(&writer, exchange, record, &error).await,
+            });
+        }
+        verdicts
+    }
+
+    /// Puts what can be kept of a record into the topic of dead letters.
+    async fn bury(&self, writer: &Writer, exchange: &Exchange, record: &Record, error: &RecordError) -> Verdict {
+        let Some(topic) = &self.shared.settings.dead_letter_topic else {
+            return Verdict::Rejected { error: error.to_string(), dead_lettered: false };
+        };
+        for letter in dead_letter::letters(&exchange.line, record, error) {
+            match writer.write_to(topic, [letter]).await.first() {
+                Some(Ok(())) => return Verdict::Rejected { error: error.to_string(), dead_lettered: true },
+                Some(Err(RecordError::TooLarge { .. } | RecordError::Rejected { .. })) => {}
+                Some(Err(RecordError::Retriable { .. } | RecordError::Busy)) | None => return Verdict::Unknown,
+            }
+        }
+        // Even without its line the record is refused: nothing of it can be kept in Kafka.
+        Verdict::Rejected { error: error.to_string(), dead_lettered: false }
+    }
+}
+
+impl Sink for KafkaSink {
+    fn stored_in(&self) -> StoredIn {
+        StoredIn::Kafka
+    }
+
+    fn store<'a>(&'a self, exchanges: &'a [Exchange]) -> BoxFuture<'a, Vec<Verdict>> {
+        Box::pin(self.store_all(exchanges))
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.shared.writer().is_none_or(|writer| writer.is_blocked())
+    }
+
+    fn condition(&self) -> Condition {
+        self.shared.condition()
+    }
+
+    fn queued_bytes(&self) -> u64 {
+        self.shared.writer().map_or(0, |writer| writer.queued_bytes())
+    }
+
+    fn close(&self, within: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.stop.send_replace(true);
+            let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let started = tokio::time::Instant::now();
+            if let Some(keeper) = keeper {
+                // A look at a silent Kafka takes its time; its outcome matters no more.
+                keeper.abort();
+                let _ = keeper.await;
+            }
+            let writer = self.shared.writer.write().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(writer) = writer.and_then(Arc::into_inner) else { return };
+            if !writer.close(within.saturating_sub(started.elapsed())).await {
+                tracing::warn!("Records were left unacknowledged at the end; their senders were told so.");
+            }
+        })
+    }
+}
+
+impl Shared {
+    fn writer(&self) -> Option<Arc<Writer>> {
+        self.writer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn condition(&self) -> Condition {
+        let mut degraded: Vec<Trouble> = self
+            .writer()
+            .map(|writer| writer.health())
+            .unwrap_or_default()
+            .into_iter()
+            .map(|problem| Trouble { cause: problem.cause.as_str(), why: problem.why, since: rfc3339(problem.since) })
+            .collect();
+        if degraded.is_empty() && !self.seen.load(Ordering::Relaxed) {
+            let why = "the topic has not been seen yet".to_owned();
+            degraded.push(Trouble { cause: "starting", why, since: rfc3339(self.since) });
+        }
+        Condition { degraded, warnings: self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone() }
+    }
+
+    /// Looks at both topics.
+    async fn look(&self) -> Result<(), TopicError> {
+        let Some(writer) = self.writer() else { return Ok(()) };
+        let KafkaSettings { partitions, replication, dead_letter_topic, writer: config, .. } = &self.settings;
+        let facts = writer.ensure_topic(*partitions, *replication).await?;
+        let mut warnings = warnings_of(&config.topic, &facts);
+        if facts.created || !self.seen.swap(true, Ordering::Relaxed) {
+            let TopicFacts { created, partitions, replicas, .. } = facts;
+            tracing::info!(topic = config.topic, created, partitions, replicas, "Topic is there.");
+        }
+        if let Some(topic) = dead_letter_topic
+            && let Err(error) = writer.ensure_other_topic(topic, 1, *replication).await
+        {
+            warnings.push(format!("no dead letters: {error}"));
+        }
+        *self.warnings.lock().unwrap_or_else(PoisonError::into_inner) = warnings;
+        Ok(())
+    }
+}
+
+/// Looks after the topic until the sink is closed, and tells the log when something changes.
+async fn keep(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+    let mut known: Vec<&'static str> = Vec::new();
+    while !*stopped.borrow() {
+        // The error is in the writer's health too, which holds what deliveries saw besides.
+        let _ = shared.look().await;
+        let degraded = shared.condition().degraded;
+        let causes: Vec<&'static str> = degraded.iter().map(|trouble| trouble.cause).collect();
+        for trouble in degraded.iter().filter(|trouble| !known.contains(&trouble.cause)) {
+            tracing::warn!(cause = trouble.cause, why = trouble.why, "Kafka cannot take exchanges.");
+        }
+        if causes.is_empty() && !known.is_empty() {
+            tracing::info!("Kafka takes exchanges again.");
+        }
+        let pause = if causes.is_empty() { LOOK_EVERY } else { LOOK_AGAIN_AFTER };
+        known = causes;
+        tokio::select! {
+            () = sleep(pause) => {}
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+fn warnings_of(topic: &str, facts: &TopicFacts) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if facts.replicas == 1 {
+        warnings.push(format!("topic {topic} has 1 replica: what kafka acknowledges dies with that broker's disk"));
+    } else if facts.min_in_sync_replicas == Some(1) {
+        warnings.push(format!("topic {topic} has min.insync.replicas 1: kafka may acknowledge what one broker has"));
+    }
+    warnings
+}
+
+fn record(exchange: &Exchange, key: Key) -> Record {
+    let key = match key {
+        Key::Id => exchange.id.clone(),
+        Key::Host => exchange.host.clone(),
+    };
+    let mut headers = Vec::with_capacity(3);
+    if let Some(source) = &exchange.source {
+        headers.push(("source", source.clone()));
+    }
+    if let Some(seq) = exchange.seq {
+        headers.push(("seq", seq.to_string().into()));
+    }
+    headers.push(("content-type", Bytes::from_static(b"application/json")));
+    Record { key, value: exchange.line.clone(), headers }
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    let millis = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    Timestamp::from_unix_millis(i64::try_from(millis).unwrap_or(i64::MAX)).to_string()
+}
+
+#[cfg(test)]
+mod tests;

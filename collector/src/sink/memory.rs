@@ -1,0 +1,88 @@
+//! A sink for tests: keeps exchanges in memory and does as it is told.
+
+use std::sync::Mutex;
+
+use super::*;
+
+/// What the sink does with what it gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    #[default]
+    Store,
+    /// Stores nothing.
+    Fail,
+    /// Answers never.
+    Hang,
+    /// Rejects exchanges of more than this many bytes, into the dead letters.
+    RejectOver(usize),
+    /// Would only wait in vain.
+    Blocked,
+}
+
+#[derive(Default)]
+pub(crate) struct MemorySink {
+    pub(crate) behaviour: Mutex<Behaviour>,
+    pub(crate) stored: Mutex<Vec<Exchange>>,
+}
+
+impl MemorySink {
+    pub(crate) fn behave(&self, behaviour: Behaviour) {
+        *self.behaviour.lock().expect("no panic under the lock") = behaviour;
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let stored = self.stored.lock().expect("no panic under the lock");
+        stored.iter().map(|exchange| String::from_utf8_lossy(&exchange.line).into_owned()).collect()
+    }
+
+    fn behaviour(&self) -> Behaviour {
+        *self.behaviour.lock().expect("no panic under the lock")
+    }
+
+    fn keep(&self, exchange: &Exchange) -> Verdict {
+        self.stored.lock().expect("no panic under the lock").push(exchange.clone());
+        Verdict::Stored
+    }
+}
+
+impl Sink for MemorySink {
+    fn stored_in(&self) -> StoredIn {
+        StoredIn::Kafka
+    }
+
+    fn store<'a>(&'a self, exchanges: &'a [Exchange]) -> BoxFuture<'a, Vec<Verdict>> {
+        Box::pin(async move {
+            let behaviour = self.behaviour();
+            if behaviour == Behaviour::Hang {
+                std::future::pending::<()>().await;
+            }
+            let one = |exchange: &Exchange| match behaviour {
+                Behaviour::RejectOver(max) if exchange.line.len() > max => {
+                    Verdict::Rejected { error: "too large".to_owned(), dead_lettered: true }
+                }
+                Behaviour::Fail => Verdict::Unknown,
+                _ => self.keep(exchange),
+            };
+            exchanges.iter().map(one).collect()
+        })
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.behaviour() == Behaviour::Blocked
+    }
+
+    fn condition(&self) -> Condition {
+        let trouble =
+            |cause| Trouble { cause, why: "told to".to_owned(), since: "2020-02-28T10:39:28.833Z".to_owned() };
+        let degraded = if self.behaviour() == Behaviour::Store { vec![] } else { vec![trouble("memory")] };
+        Condition { degraded, warnings: vec![] }
+    }
+
+    fn queued_bytes(&self) -> u64 {
+        0
+    }
+
+    fn close(&self, _: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}
