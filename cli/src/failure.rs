@@ -1,0 +1,57 @@
+//! How a command ends when it does not end well: the exit codes, in one place.
+
+use anyhow::Error;
+use tributary_topic::TopicError;
+
+/// Some lines were not delivered; each was told on stderr.
+pub(crate) const EXIT_INCOMPLETE: u8 = 1;
+/// The arguments or settings cannot be used (`sysexits.h`, `EX_USAGE`).
+pub(crate) const EXIT_USAGE: u8 = 64;
+/// The input cannot be opened (`EX_NOINPUT`).
+pub(crate) const EXIT_NO_INPUT: u8 = 66;
+/// Kafka cannot be worked with: away, topic missing, not allowed (`EX_UNAVAILABLE`).
+pub(crate) const EXIT_UNAVAILABLE: u8 = 69;
+/// The machine does not do its part: no thread, output cannot be written (`EX_IOERR`).
+pub(crate) const EXIT_FAULT: u8 = 74;
+
+/// Why a command did not end well.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// One of the `EXIT_` codes of this module.
+    pub(crate) exit_code: u8,
+    /// What is still to be told; `None` if all has been told.
+    pub(crate) error: Option<Error>,
+}
+
+impl Failure {
+    /// Some lines were not delivered, which has been told.
+    pub(crate) fn incomplete() -> Failure {
+        Failure { exit_code: EXIT_INCOMPLETE, error: None }
+    }
+
+    pub(crate) fn usage(error: Error) -> Failure {
+        Failure { exit_code: EXIT_USAGE, error: Some(error) }
+    }
+
+    pub(crate) fn no_input(error: Error) -> Failure {
+        Failure { exit_code: EXIT_NO_INPUT, error: Some(error) }
+    }
+
+    pub(crate) fn fault(error: impl Into<Error>) -> Failure {
+        Failure { exit_code: EXIT_FAULT, error: Some(error.into()) }
+    }
+}
+
+impl From<TopicError> for Failure {
+    fn from(error: TopicError) -> Failure {
+        let exit_code = match error {
+            TopicError::Setting { .. } | TopicError::Client { .. } => EXIT_USAGE,
+            TopicError::Unreachable { .. }
+            | TopicError::TopicMissing { .. }
+            | TopicError::NotAllowed { .. }
+            | TopicError::Credentials { .. }
+            | TopicError::Kafka { .. } => EXIT_UNAVAILABLE,
+        };
+        Failure { exit_code, error: Some(error.into()) }
+    }
+}
