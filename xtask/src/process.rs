@@ -6,10 +6,9 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::channel;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -107,37 +106,6 @@ pub(crate) fn output_of_any_end(command: &mut Command) -> Result<String> {
     let mut text = Vec::new();
     run_reading(command, |piece| text.extend_from_slice(piece))?;
     Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
-/// Runs a command until a line of its standard output is the wanted one, then ends it with SIGTERM.
-///
-/// `None`: it ended, or `patience` did, before such a line.
-///
-/// # Errors
-/// It cannot be started.
-pub(crate) fn first_line(
-    command: &mut Command,
-    patience: Duration,
-    wanted: impl Fn(&str) -> bool,
-) -> Result<Option<String>> {
-    let mut owned = Owned::spawn(command.stdout(Stdio::piped()))?;
-    let (lines, inbox) = channel();
-    if let Some(stdout) = owned.child.stdout.take() {
-        // Ends with the pipe, or with the inbox.
-        thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|it| lines.send(it)));
-    }
-    let deadline = Instant::now() + patience;
-    let mut found = None;
-    while found.is_none() {
-        match inbox.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(line) => found = wanted(&line).then_some(line),
-            Err(_) => break,
-        }
-    }
-    // Fails only if it has ended by itself.
-    let _ = kill_process_group(owned.group, Signal::TERM);
-    owned.finish()?;
-    Ok(found)
 }
 
 /// Turns a status other than success into an error that names the command.

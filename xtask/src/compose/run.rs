@@ -9,7 +9,7 @@ mod traffic;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use engine::Engine;
 use traffic::{Traffic, User};
@@ -47,8 +47,9 @@ fn check(engine: &Engine) -> Result<()> {
     arrived(engine, &made)?;
 
     step("docker compose run --rm cli tail");
-    let line = engine.tail_until(&user.id)?;
-    println!("  {line}");
+    let lines = engine.tail()?;
+    let line = lines.lines().find(|line| line.contains(&user.id));
+    println!("  {}", line.with_context(|| format!("tail does not show {}:\n{lines}", user.id))?);
 
     for service in ["kafka", "collector"] {
         step(&format!("restart {service} under load"));
