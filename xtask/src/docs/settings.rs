@@ -129,25 +129,31 @@ fn code(cell: Option<&String>) -> String {
 
 /// The flags in what clap prints for `--help`, without `--help` and `--version`.
 fn flags(help: &str) -> BTreeMap<String, Flag> {
-    let mut flags: BTreeMap<String, Flag> = BTreeMap::new();
+    let mut texts: BTreeMap<String, String> = BTreeMap::new();
     let mut current = None;
     for line in help.lines() {
-        let text = line.trim_start();
-        let indent = line.len() - text.len();
+        let text = line.trim();
+        let indent = line.len() - line.trim_start().len();
         if (1..=6).contains(&indent) && text.starts_with('-') {
             let long = text.split([' ', ',', '=', '[', '.']).find(|word| word.starts_with("--"));
             current = long.filter(|name| !matches!(*name, "--help" | "--version")).map(str::to_owned);
-            flags.extend(current.iter().map(|name| (name.clone(), Flag::default())));
         } else if indent < 6 && !text.is_empty() {
             current = None;
         }
-        if let Some(flag) = current.as_ref().and_then(|name| flags.get_mut(name)) {
-            let note = |name: &str| text.split_once(name).and_then(|(_, rest)| rest.split(']').next());
-            flag.variable.extend(note("[env: ").map(|value| value.split('=').next().unwrap_or(value)));
-            flag.default.extend(note("[default: "));
+        if let Some(name) = &current {
+            // Joined to one line: a long note may be wrapped anywhere.
+            texts.entry(name.clone()).or_default().extend([" ", text]);
         }
     }
-    flags
+    let note = |text: &str, name: &str| {
+        let (_, rest) = text.split_once(name)?;
+        rest.split(']').next().map(|value| value.trim().to_owned())
+    };
+    let flag = |text: &str| Flag {
+        variable: note(text, "[env:").and_then(|value| value.split('=').next().map(str::to_owned)).unwrap_or_default(),
+        default: note(text, "[default:").unwrap_or_default(),
+    };
+    texts.iter().map(|(name, text)| (name.clone(), flag(text))).collect()
 }
 
 #[cfg(test)]

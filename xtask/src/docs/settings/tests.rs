@@ -16,7 +16,8 @@ Options:
           [default: 127.0.0.1:8088]
 
   -b, --brokers <HOST:PORT>
-          Kafka [env: TRIBUTARY_BROKERS=]
+          Kafka [default:
+          none] [env: TRIBUTARY_BROKERS=]
 
   -h, --help
           Print help
@@ -39,7 +40,7 @@ fn flags_variables_and_defaults_are_read_from_help() {
     assert_eq!(
         read,
         [
-            ("--brokers".to_owned(), flag("TRIBUTARY_BROKERS", "")),
+            ("--brokers".to_owned(), flag("TRIBUTARY_BROKERS", "none")),
             ("--listen".to_owned(), flag("TRIBUTARY_LISTEN", "127.0.0.1:8088")),
         ]
     );
@@ -48,7 +49,7 @@ fn flags_variables_and_defaults_are_read_from_help() {
 #[test]
 fn table_that_says_the_same_is_right() {
     let text = "| Flag | Environment | Default |\n|---|---|---|\n\
-                | `--brokers HOST:PORT` | `TRIBUTARY_BROKERS` | – |\n\
+                | `--brokers HOST:PORT` | `TRIBUTARY_BROKERS` | `none` |\n\
                 | `--listen` | `TRIBUTARY_LISTEN` | `127.0.0.1:8088` |\n";
 
     assert_eq!(problems(text), [""; 0]);
