@@ -1,0 +1,29 @@
+//! What the judge looks at, besides the ledger.
+
+use std::collections::BTreeMap;
+
+use crate::{collector::Accounting, recordings::Line};
+
+/// Counters by name, as the filter names them: `seen`, `captured`, `dropped_budget` …
+pub type Counters = BTreeMap<String, u64>;
+
+/// What came out, and what everybody says about it.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// All lines of the topic or file.
+    pub lines: Vec<Line>,
+    /// The filter's counters as Envoy shows them, all VMs together.
+    pub filter: Counters,
+    /// The collector's account.
+    pub accounting: Accounting,
+}
+
+/// The value of a counter, 0 if it is absent.
+pub(super) fn value(counters: &Counters, name: &str) -> u64 {
+    counters.get(name).copied().unwrap_or(0)
+}
+
+/// The sum of the counters whose names begin so: `dropped_`.
+pub(super) fn sum(counters: &Counters, prefix: &str) -> u64 {
+    counters.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, value)| value).sum()
+}

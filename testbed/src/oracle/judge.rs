@@ -1,0 +1,191 @@
+//! The judgement itself: a pure function of ledger and evidence.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use tributary_http_types::{Fields, HttpExchange};
+
+use super::{
+    evidence::{Evidence, sum, value},
+    identity,
+    load::{Ledger, Outcome},
+    mint::{ID_HEADER, Made, REPEATED_HEADER},
+    verdict::Verdict,
+};
+use crate::recordings::Line;
+
+/// Compares what was made with what came out.
+///
+/// The evidence must hold all lines of the topic and nothing else may have gone through Envoy, or it shows up as
+/// spurious; that is the point.
+pub fn judge(ledger: &Ledger, evidence: &Evidence) -> Verdict {
+    let mut verdict = Verdict { exchanges: ledger.attempts.len(), lines: evidence.lines.len(), ..Verdict::default() };
+    for attempt in &ledger.attempts {
+        if let Outcome::Hurt(reason) = &attempt.outcome {
+            verdict.hurt.push(format!("{}: {reason}", ledger.mint.exchange(attempt.number).id));
+        }
+    }
+    let seen = Seen::read(ledger, &evidence.lines, &mut verdict);
+    seen.find_missing(ledger, evidence, &mut verdict);
+    seen.find_gaps(evidence, &mut verdict);
+    verdict.duplicates = seen.duplicates;
+    verdict.identities = identity::broken(&evidence.filter, &evidence.accounting);
+    seen.compare_counts(ledger, evidence, &mut verdict);
+    verdict
+}
+
+/// What the lines say.
+#[derive(Default)]
+struct Seen {
+    /// The id of each exchange that was delivered, and the identity (`meta.id`) of its line.
+    delivered: HashMap<String, String>,
+    /// The numbers delivered, by source.
+    seqs: BTreeMap<String, BTreeSet<u64>>,
+    /// Lines that came again with the same identity and the same bytes.
+    duplicates: usize,
+}
+
+impl Seen {
+    fn read(ledger: &Ledger, lines: &[Line], verdict: &mut Verdict) -> Seen {
+        let tried: BTreeSet<u64> = ledger.attempts.iter().map(|attempt| attempt.number).collect();
+        let mut seen = Seen::default();
+        // By identity: the first line that carried it.
+        let mut firsts: HashMap<String, &[u8]> = HashMap::new();
+        for (index, line) in lines.iter().enumerate() {
+            let exchange = match line.exchange() {
+                Ok(exchange) => exchange,
+                Err(error) => {
+                    verdict.spurious.push(format!("line {index}: not of the format: {error:#}"));
+                    continue;
+                }
+            };
+            let Some(identity) = seen.note_identity(&exchange) else {
+                verdict.spurious.push(format!("line {index}: meta has no sound id, source and seq"));
+                continue;
+            };
+            if let Some(first) = firsts.get(identity.as_str()) {
+                match *first == line.bytes.as_slice() {
+                    true => seen.duplicates += 1,
+                    false => verdict.altered.push(format!("{identity}: came again with other bytes")),
+                }
+                continue;
+            }
+            firsts.insert(identity.clone(), &line.bytes);
+            let path = exchange.request.path.as_deref().unwrap_or_default();
+            let made = ledger.mint.of_target(path).filter(|made| is_tried(&tried, made));
+            let Some(made) = made else {
+                verdict.spurious.push(format!("line {index}: nobody made {path:?}"));
+                continue;
+            };
+            verdict.altered.extend(differences(&made, &exchange, line).map(|what| format!("{}: {what}", made.id)));
+            if let Some(other) = seen.delivered.insert(made.id.clone(), identity.clone()) {
+                verdict.spurious.push(format!("{}: recorded twice, as {other} and {identity}", made.id));
+            }
+        }
+        seen
+    }
+
+    /// The identity of a line, if its parts fit together.
+    fn note_identity(&mut self, exchange: &HttpExchange) -> Option<String> {
+        let facts = exchange.facts();
+        let (id, source, seq) = (facts.id?, facts.source?, facts.seq?);
+        if id != format!("{source}-{seq}") {
+            return None;
+        }
+        self.seqs.entry(source).or_default().insert(seq);
+        Some(id)
+    }
+
+    /// An exchange that a client saw answered must be there, unless the filter counted it as dropped.
+    fn find_missing(&self, ledger: &Ledger, evidence: &Evidence, verdict: &mut Verdict) {
+        for attempt in &ledger.attempts {
+            let id = ledger.mint.exchange(attempt.number).id;
+            if self.delivered.contains_key(&id) {
+                continue;
+            }
+            match &attempt.outcome {
+                Outcome::Unknown(_) => verdict.unknown += 1,
+                Outcome::AsMade | Outcome::Hurt(_) => verdict.missing.push(id),
+            }
+        }
+        verdict.reported_dropped = sum(&evidence.filter, "dropped_");
+        verdict.reported_rejected = value(&evidence.filter, "rejected");
+    }
+
+    /// Numbers below the highest of a source that never came, and that the source does not count as lost.
+    fn find_gaps(&self, evidence: &Evidence, verdict: &mut Verdict) {
+        for (source, seqs) in &self.seqs {
+            let highest = seqs.last().copied().unwrap_or(0);
+            let absent = (highest + 1) - seqs.len() as u64;
+            let counters = evidence.accounting.sources.get(source).map(|source| &source.counters);
+            let explained = counters.map_or(0, |counters| sum(counters, "dropped_") + value(counters, "rejected"));
+            if absent > explained {
+                verdict
+                    .gaps
+                    .push(format!("source {source}: {absent} numbers up to {highest} absent, {explained} explained"));
+            }
+        }
+        for (source, account) in &evidence.accounting.sources {
+            let explained = sum(&account.counters, "dropped_");
+            if account.missing > explained {
+                verdict
+                    .gaps
+                    .push(format!("source {source}: collector misses {}, {explained} explained", account.missing));
+            }
+        }
+    }
+
+    /// What is acknowledged is there; what is there was captured; what was answered was seen.
+    fn compare_counts(&self, ledger: &Ledger, evidence: &Evidence, verdict: &mut Verdict) {
+        let distinct: u64 = self.seqs.values().map(|seqs| seqs.len() as u64).sum();
+        let (acked, captured) = (value(&evidence.filter, "acked"), value(&evidence.filter, "captured"));
+        if acked > distinct {
+            verdict.identities.push(format!("acknowledged {acked}, but only {distinct} exchanges came out"));
+        }
+        if captured < distinct {
+            verdict.identities.push(format!("captured {captured}, but {distinct} exchanges came out"));
+        }
+        let answered = ledger.attempts.iter().filter(|attempt| !matches!(attempt.outcome, Outcome::Unknown(_))).count();
+        let seen = value(&evidence.filter, "seen");
+        if seen < answered as u64 {
+            verdict.identities.push(format!("answered {answered}, but the filter saw {seen}"));
+        }
+    }
+}
+
+fn is_tried(tried: &BTreeSet<u64>, made: &Made) -> bool {
+    let number = made.id.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
+    number.is_some_and(|number| tried.contains(&number))
+}
+
+/// What differs between the exchange as made and as recorded.
+fn differences<'a>(
+    made: &'a Made,
+    exchange: &'a HttpExchange,
+    line: &'a Line,
+) -> impl Iterator<Item = &'static str> + 'a {
+    let request = &exchange.request;
+    let body: Vec<u8> = made.call.body.pieces().concat();
+    let response = exchange.response.as_ref();
+    let response_body = response.and_then(|response| response.body.as_deref()).unwrap_or_default();
+    let has_id = |fields: Option<&Fields>| fields.is_some_and(|fields| fields.all(ID_HEADER) == [made.id.as_str()]);
+    let (repeated, values) = REPEATED_HEADER;
+    let has_repeated = request.headers.as_ref().is_some_and(|fields| fields.all(repeated) == values);
+    let key = exchange.facts().id.map(String::into_bytes);
+    [
+        (request.method.as_str() == made.call.method.to_ascii_lowercase(), "method"),
+        (request.host.as_deref() == Some(made.call.authority.as_str()), "host"),
+        (request.body.as_deref().unwrap_or_default().as_bytes() == body, "request body"),
+        (has_id(request.headers.as_ref()), "request header"),
+        (has_repeated, "repeated request header"),
+        (response.is_some_and(|response| response.status_code == made.status), "status"),
+        (response_body.as_bytes() == made.answer, "response body"),
+        (has_id(response.and_then(|response| response.headers.as_ref())), "response header"),
+        (request.timestamp.is_some() && response.is_some_and(|response| response.timestamp.is_some()), "timestamps"),
+        (line.key.is_none() || line.key == key, "key of the record"),
+    ]
+    .into_iter()
+    .filter_map(|(fits, what)| (!fits).then_some(what))
+}
+
+#[cfg(test)]
+mod tests;

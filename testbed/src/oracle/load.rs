@@ -1,0 +1,195 @@
+//! Traffic: exchanges of a mint over several connections, and what each client saw.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use tokio::task::JoinSet;
+
+use super::mint::{ID_HEADER, Made, Mint};
+use crate::{
+    client::h1::Connection,
+    message::{End, Reply},
+    wait,
+};
+
+/// The longest that one exchange may take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// How many times in a row a client finds nobody listening before it gives up for good.
+const MAX_REFUSED: u32 = 600;
+
+/// What one client saw of one exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The origin's answer, whole and as made.
+    AsMade,
+    /// Another answer than the origin's, or a cut one: says what is wrong.
+    Hurt(String),
+    /// None: the connection broke. Whether the request reached Envoy is not known.
+    Unknown(String),
+}
+
+/// An exchange that was tried, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The number in the mint.
+    pub number: u64,
+    /// What the client saw.
+    pub outcome: Outcome,
+}
+
+/// All attempts of a run. Each exchange is tried once.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// Where the exchanges come from.
+    pub mint: Mint,
+    /// In no particular order.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Ledger {
+    /// How many got the origin's answer.
+    pub fn as_made(&self) -> usize {
+        self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::AsMade).count()
+    }
+}
+
+/// Traffic that runs in the background.
+#[derive(Debug)]
+pub struct Load {
+    shared: Arc<Shared>,
+    clients: JoinSet<Result<Vec<Attempt>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    mint: Mint,
+    address: SocketAddr,
+    limit: u64,
+    next: AtomicU64,
+    done: AtomicU64,
+    stopped: AtomicBool,
+}
+
+impl Load {
+    /// Starts `connections` clients that make exchanges 0 to `limit` (excluded) of the mint through `address`, each one
+    /// after the other over a kept connection.
+    pub fn start(mint: &Mint, address: SocketAddr, connections: usize, limit: u64) -> Load {
+        let shared = Arc::new(Shared {
+            mint: mint.clone(),
+            address,
+            limit,
+            next: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+        });
+        let mut clients = JoinSet::new();
+        for _ in 0..connections {
+            clients.spawn(client(shared.clone()));
+        }
+        Load { shared, clients }
+    }
+
+    /// How many exchanges are finished.
+    pub fn done(&self) -> u64 {
+        self.shared.done.load(Ordering::Relaxed)
+    }
+
+    /// Waits until `count` more exchanges are finished: the way to let a fault last for some traffic, not some time.
+    ///
+    /// # Errors
+    /// They do not finish within `within`.
+    pub async fn further(&self, count: u64, within: Duration) -> Result<()> {
+        let goal = self.done() + count;
+        let what = format!("exchange {goal} of the load");
+        wait::until(&what, within, async || {
+            anyhow::ensure!(self.done() >= goal, "{} are done", self.done());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Waits until all exchanges are made.
+    ///
+    /// # Errors
+    /// Nobody listens at the address any more.
+    pub async fn finish(mut self) -> Result<Ledger> {
+        let mut attempts = Vec::new();
+        while let Some(client) = self.clients.join_next().await {
+            attempts.extend(client.context("client")??);
+        }
+        Ok(Ledger { mint: self.shared.mint.clone(), attempts })
+    }
+
+    /// Lets each client finish the exchange that it is at, and no other.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub async fn stop(self) -> Result<Ledger> {
+        self.shared.stopped.store(true, Ordering::Relaxed);
+        self.finish().await
+    }
+}
+
+async fn client(shared: Arc<Shared>) -> Result<Vec<Attempt>> {
+    let mut attempts = Vec::new();
+    let mut kept: Option<Connection> = None;
+    while !shared.stopped.load(Ordering::Relaxed) {
+        let mut connection = match kept.take().filter(Connection::is_reusable) {
+            Some(connection) => connection,
+            None => connect(&shared).await?,
+        };
+        // Taken only with a connection in hand: what nobody could send was never tried.
+        let number = shared.next.fetch_add(1, Ordering::Relaxed);
+        if number >= shared.limit {
+            break;
+        }
+        let made = shared.mint.exchange(number);
+        let outcome = match tokio::time::timeout(ANSWER_WITHIN, connection.call(&made.call)).await {
+            Ok(Ok(reply)) => {
+                kept = Some(connection);
+                outcome(&made, &reply)
+            }
+            Ok(Err(error)) => Outcome::Unknown(format!("{error:#}")),
+            Err(_) => Outcome::Unknown(format!("no answer within {} s", ANSWER_WITHIN.as_secs())),
+        };
+        attempts.push(Attempt { number, outcome });
+        shared.done.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(attempts)
+}
+
+/// Connects, and tries again for a while if nobody listens: listeners may be exchanged under load.
+async fn connect(shared: &Shared) -> Result<Connection> {
+    let mut refused = 0;
+    loop {
+        match Connection::open(shared.address).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) if refused >= MAX_REFUSED => return Err(error),
+            Err(_) => refused += 1,
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn outcome(made: &Made, reply: &Reply) -> Outcome {
+    let wrong = if let End::Cut(reason) = &reply.end {
+        format!("cut off: {reason}")
+    } else if reply.status != made.status {
+        format!("status {} instead of {}", reply.status, made.status)
+    } else if reply.body != made.answer {
+        "another body".to_owned()
+    } else if reply.headers.text(ID_HEADER) != Some(&made.id) {
+        "the headers of another exchange".to_owned()
+    } else {
+        return Outcome::AsMade;
+    };
+    Outcome::Hurt(wrong)
+}

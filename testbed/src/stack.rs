@@ -1,0 +1,306 @@
+//! The whole path wired together: app ← Envoy with the filter → collector → topic (or file).
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::{
+    client,
+    collector::{Collector, CollectorBuilder},
+    envoy::{Envoy, EnvoyBuilder},
+    kafka::Kafka,
+    message::{Asked, Call, Reply},
+    oracle::{self, Evidence},
+    origin::{Answer, Origin},
+    process::Scratch,
+    recordings::{Line, Recordings},
+    users::Users,
+    wait,
+};
+
+/// The most time from the end of an exchange to its line in the topic, on a busy machine without faults.
+pub const DELIVERED_WITHIN: Duration = Duration::from_secs(30);
+
+/// What answers behind Envoy.
+#[derive(Debug)]
+enum App {
+    Origin(Origin),
+    Users(Users),
+    /// Something that the test runs itself.
+    At(SocketAddr),
+}
+
+/// Where the lines go.
+#[derive(Clone, Debug)]
+enum Sink {
+    Topic { brokers: String, topic: String },
+    File,
+}
+
+/// How a stack is to be put together.
+pub struct StackBuilder {
+    name: String,
+    sink: Sink,
+    app: Option<App>,
+    envoy: EnvoyBuilder,
+    collector: CollectorBuilder,
+}
+
+impl StackBuilder {
+    /// A scripted origin behind Envoy, which answers each request by `handler`.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub async fn origin(self, handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Result<StackBuilder> {
+        let origin = Origin::start(handler).await?;
+        Ok(self.with_origin(origin))
+    }
+
+    /// An origin that the test has started itself (for early answers); the stack owns it from now on.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Origin) -> StackBuilder {
+        self.app = Some(App::Origin(origin));
+        self
+    }
+
+    /// Whatever listens at this address behind Envoy.
+    #[must_use]
+    pub fn app_at(mut self, address: SocketAddr) -> StackBuilder {
+        self.app = Some(App::At(address));
+        self
+    }
+
+    /// Changes how Envoy is started: `.envoy(|envoy| envoy.every_shape().concurrency(4))`.
+    #[must_use]
+    pub fn envoy(mut self, change: impl FnOnce(EnvoyBuilder) -> EnvoyBuilder) -> StackBuilder {
+        self.envoy = change(self.envoy);
+        self
+    }
+
+    /// Sets fields of the filter's configuration.
+    #[must_use]
+    pub fn filter(self, fields: Value) -> StackBuilder {
+        self.envoy(|envoy| envoy.filter(fields))
+    }
+
+    /// Changes how the collector is started: `.collector(|collector| collector.args(&["--key", "host"]))`.
+    #[must_use]
+    pub fn collector(mut self, change: impl FnOnce(CollectorBuilder) -> CollectorBuilder) -> StackBuilder {
+        self.collector = change(self.collector);
+        self
+    }
+
+    /// Starts all of it, and waits until Envoy takes traffic and the collector takes lines. Without an origin the
+    /// real `users` app runs behind Envoy.
+    ///
+    /// # Errors
+    /// A part is missing or does not start; the error says which and why.
+    pub async fn start(self) -> Result<Stack> {
+        let scratch = Scratch::new(&self.name)?;
+        let collector = match &self.sink {
+            Sink::Topic { brokers, topic } => self.collector.kafka(brokers, topic),
+            Sink::File => self.collector.file(&scratch.file("exchanges.jsonl")),
+        };
+        let collector = collector.start().await?;
+        collector.ready(DELIVERED_WITHIN).await?;
+        let app = match self.app {
+            Some(app) => app,
+            None => App::Users(Users::start().await?),
+        };
+        let envoy = self.envoy.users(app.address()).collector(collector.address());
+        let envoy = envoy.with_bare_listener().start().await?;
+        let recordings = match &self.sink {
+            Sink::Topic { brokers, topic } => Recordings::of_topic(brokers, topic).await?,
+            Sink::File => Recordings::of_file(scratch.file("exchanges.jsonl")),
+        };
+        let recordings = Mutex::new(recordings);
+        Ok(Stack { envoy, collector, app, sink: self.sink, recordings, _scratch: scratch })
+    }
+}
+
+/// A running stack. Dropping it ends its Envoy, collector and app; Kafka is the [`Bed`]'s.
+pub struct Stack {
+    /// Envoy with the filter; [`Envoy::bare_address`] is the same proxy without it.
+    pub envoy: Envoy,
+    /// The collector.
+    pub collector: Collector,
+    app: App,
+    sink: Sink,
+    recordings: Mutex<Recordings>,
+    _scratch: Scratch,
+}
+
+impl Stack {
+    /// A stack that writes to a new topic of this Kafka. `name` (letters, digits, dashes) goes into the topic's name.
+    pub fn on(brokers: &str, name: &str) -> StackBuilder {
+        let unique = uuid::Uuid::new_v4().simple().to_string();
+        let topic = format!("{name}-{}", unique.get(..8).unwrap_or(&unique));
+        Stack::building(name, Sink::Topic { brokers: brokers.to_owned(), topic })
+    }
+
+    /// A stack that writes to a file; no Kafka.
+    pub fn on_file(name: &str) -> StackBuilder {
+        Stack::building(name, Sink::File)
+    }
+
+    fn building(name: &str, sink: Sink) -> StackBuilder {
+        let (envoy, collector) = (Envoy::builder(), Collector::builder());
+        StackBuilder { name: name.to_owned(), sink, app: None, envoy, collector }
+    }
+
+    /// Calls the app through Envoy with the filter, over a new HTTP/1.1 connection.
+    ///
+    /// # Errors
+    /// No reply.
+    pub async fn call(&self, call: &Call) -> Result<Reply> {
+        client::call(self.envoy.address(), call).await
+    }
+
+    /// The same call twice, with and without the filter, on two fresh connections: `(with, without)`.
+    ///
+    /// # Errors
+    /// No reply to one of them.
+    pub async fn call_both(&self, call: &Call) -> Result<(Reply, Reply)> {
+        let without = client::call(self.envoy.bare_address()?, call).await?;
+        Ok((self.call(call).await?, without))
+    }
+
+    /// The scripted origin.
+    ///
+    /// # Errors
+    /// The stack has the real app.
+    pub fn origin(&self) -> Result<&Origin> {
+        match &self.app {
+            App::Origin(origin) => Ok(origin),
+            App::Users(_) | App::At(_) => anyhow::bail!("this stack has no scripted origin"),
+        }
+    }
+
+    /// The topic.
+    ///
+    /// # Errors
+    /// The stack writes to a file.
+    pub fn topic(&self) -> Result<&str> {
+        match &self.sink {
+            Sink::Topic { topic, .. } => Ok(topic),
+            Sink::File => anyhow::bail!("this stack has no topic"),
+        }
+    }
+
+    /// Waits until at least `count` lines are there, and returns all.
+    ///
+    /// # Errors
+    /// They do not come within [`DELIVERED_WITHIN`]; the error has the ends of Envoy's and the collector's logs.
+    pub async fn lines(&self, count: usize) -> Result<Vec<Line>> {
+        self.lines_until(&format!("line {count}"), |lines| {
+            ensure!(lines.len() >= count, "{} lines", lines.len());
+            Ok(lines.to_vec())
+        })
+        .await
+    }
+
+    /// Waits for the line of a path (`request.path`, with the query) and returns it.
+    ///
+    /// # Errors
+    /// It does not come within [`DELIVERED_WITHIN`].
+    pub async fn line_of(&self, path: &str) -> Result<Value> {
+        self.lines_until(&format!("a line of {path}"), |lines| {
+            let values = lines.iter().map(Line::json).collect::<Result<Vec<_>>>()?;
+            let is_it = |line: &Value| line.pointer("/request/path").and_then(Value::as_str) == Some(path);
+            values.into_iter().find(is_it).context("none of the lines is it")
+        })
+        .await
+    }
+
+    /// Waits until `found` finds in the lines what it looks for.
+    ///
+    /// # Errors
+    /// It does not within [`DELIVERED_WITHIN`].
+    pub async fn lines_until<T>(&self, what: &str, found: impl FnMut(&[Line]) -> Result<T>) -> Result<T> {
+        let result = self.recordings.lock().await.until(what, DELIVERED_WITHIN, found).await;
+        result.map_err(|error| self.collector.process().with_log(self.envoy.process().with_log(error)))
+    }
+
+    /// The lines of the dead-letter topic, as of now.
+    ///
+    /// # Errors
+    /// The stack writes to a file, or Kafka does not answer.
+    pub async fn dead_letters(&self) -> Result<Vec<Line>> {
+        let Sink::Topic { brokers, topic } = &self.sink else { anyhow::bail!("this stack has no topic") };
+        let mut recordings = Recordings::of_topic(brokers, &format!("{topic}.dead-letter")).await?;
+        Ok(recordings.read().await?.to_vec())
+    }
+
+    /// Waits until nothing is pending in any VM of the filter and the collector has heard their last word, then
+    /// returns all that the judge needs.
+    ///
+    /// When the account does not settle within `within`, the evidence is returned as it is: the judge then says what is
+    /// wrong with it.
+    ///
+    /// # Errors
+    /// Envoy, collector or Kafka do not answer.
+    pub async fn evidence(&self, within: Duration) -> Result<Evidence> {
+        let deadline = Instant::now() + within;
+        let mut last = self.books().await?;
+        let _ = wait::until("a settled account", within, async || {
+            last = self.books().await?;
+            let unsettled = oracle::unsettled(&last.0, &last.1);
+            ensure!(unsettled.is_empty(), unsettled.join("; "));
+            Ok(())
+        })
+        .await;
+        let mut recordings = self.recordings.lock().await;
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(5));
+        let lines = tokio::time::timeout(left, recordings.read()).await.context("read the topic in time")??;
+        Ok(Evidence { lines: lines.to_vec(), filter: last.0, accounting: last.1 })
+    }
+
+    async fn books(&self) -> Result<(oracle::Counters, crate::collector::Accounting)> {
+        Ok((self.envoy.stats().await?.filter(), self.collector.accounting().await?))
+    }
+}
+
+impl App {
+    fn address(&self) -> SocketAddr {
+        match self {
+            App::Origin(origin) => origin.address(),
+            App::Users(users) => users.address(),
+            App::At(address) => *address,
+        }
+    }
+}
+
+/// What the tests of one run share: a Kafka, started when the first test asks for it.
+#[derive(Debug, Default)]
+pub struct Bed {
+    kafka: tokio::sync::OnceCell<Kafka>,
+}
+
+impl Bed {
+    /// Nothing started yet.
+    pub fn new() -> Arc<Bed> {
+        Arc::new(Bed::default())
+    }
+
+    /// The shared Kafka. Nobody may pause or kill it: for that, start one's own with [`Kafka::builder`].
+    ///
+    /// # Errors
+    /// As [`Kafka::shared`].
+    pub async fn kafka(&self) -> Result<&Kafka> {
+        self.kafka.get_or_try_init(Kafka::shared).await
+    }
+
+    /// A stack on a new topic of the shared Kafka.
+    ///
+    /// # Errors
+    /// As [`kafka`](Self::kafka).
+    pub async fn stack(&self, name: &str) -> Result<StackBuilder> {
+        Ok(Stack::on(self.kafka().await?.brokers(), name))
+    }
+}
