@@ -1,0 +1,36 @@
+//! End-to-end tests on real parts: Envoy with the filter, the collector, Kafka.
+//!
+//! Run by `cargo xtask test` (which builds the parts first), or by
+//! `cargo test -p tributary-testbed --test e2e [NAME …] [-- --test-threads N]`. See the guide in `testbed/src/lib.rs`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test: what does not hold must fail"
+)]
+
+mod exactly_once;
+mod harness;
+mod parts;
+mod tutorial;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+use tributary_testbed::stack::Bed;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let bed = Bed::new();
+    let mut trials = Vec::new();
+    trials.extend(parts::trials(&bed));
+    trials.extend(tutorial::trials(&bed));
+    trials.extend(exactly_once::trials(&bed));
+
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // The last owner: Kafka ends here, not at the end of the process.
+    drop(bed);
+    conclusion.exit_code()
+}
