@@ -99,7 +99,9 @@ fn make_kafka(folder: &Path, log: &Path) -> Result<()> {
     );
     let pom = write(&folder.join("pom.xml"), &pom)?;
     let mut maven = Command::new("mvn");
-    maven.args(["--batch-mode", "--no-transfer-progress", "--strict-checksums", "--file"]).arg(&pom);
+    maven
+        .args(["--batch-mode", "-Dstyle.color=never", "--no-transfer-progress", "--strict-checksums", "--file"])
+        .arg(&pom);
     maven.args(["dependency:copy-dependencies", "-DincludeScope=runtime"]);
     maven.arg(format!("-DoutputDirectory={}", folder.join("libs").display()));
     run_logged(&mut maven, log)
