@@ -2,6 +2,7 @@
 //! run every line that came out of Kafka in it.
 
 use anyhow::{Context, Result, ensure};
+use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 use tributary_http_types::{BodyRef, ExchangeRef, MetaRef, Method, Protocol, RequestRef, ResponseRef, Timestamp};
 use tributary_testbed::readers::{self, Reader, Verdict};
 
@@ -71,8 +72,29 @@ const BODIES: [&[u8]; 12] = [
     b"\xed\xa0\x80",
 ];
 
+/// The tests that bring their own lines.
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("odd_exchanges_are_read_as_they_are", odd_exchanges_are_read_as_they_are),
+        trial("only_what_has_no_response_is_refused", only_what_has_no_response_is_refused),
+        trial("lines_that_a_reader_changes_are_found", lines_that_a_reader_changes_are_found),
+    ]
+}
+
+/// The test of all lines that the others read from Kafka; a second run, because it has to come after them.
+pub(crate) fn run_last(arguments: &Arguments) -> Conclusion {
+    let is_part = arguments.filter.is_some() || !arguments.skip.is_empty();
+    let last = trial("every_line_of_this_run_is_read_as_it_is", every_line_of_this_run_is_read_as_it_is);
+    // Some tests only, and none that reads from Kafka: nothing to look at.
+    libtest_mimic::run(arguments, vec![last.with_ignored_flag(is_part && readers::kept().is_empty())])
+}
+
+fn trial(name: &str, test: fn() -> Result<()>) -> Trial {
+    Trial::test(format!("readers::{name}"), move || test().map_err(|error| Failed::from(format!("{error:#}"))))
+}
+
 /// Each target, each body and each odd header is read back by both libraries as it was written.
-pub(crate) fn published_readers_read_odd_exchanges_as_they_are() -> Result<()> {
+fn odd_exchanges_are_read_as_they_are() -> Result<()> {
     let mut lines = Vec::new();
     for target in TARGETS {
         write(&mut lines, target, b"", Some(b""))?;
@@ -93,7 +115,7 @@ pub(crate) fn published_readers_read_odd_exchanges_as_they_are() -> Result<()> {
 }
 
 /// An exchange that never had a response is legal, and both libraries say the same sentence to it every time.
-pub(crate) fn published_readers_refuse_only_what_has_no_response() -> Result<()> {
+fn only_what_has_no_response_is_refused() -> Result<()> {
     let mut lines = Vec::new();
     write(&mut lines, b"/with", b"", Some(b""))?;
     write(&mut lines, b"/without", b"", None)?;
@@ -107,7 +129,7 @@ pub(crate) fn published_readers_refuse_only_what_has_no_response() -> Result<()>
 }
 
 /// The comparison can fail: a line that a library changes without being known for it is found.
-pub(crate) fn lines_that_a_reader_changes_are_found() -> Result<()> {
+fn lines_that_a_reader_changes_are_found() -> Result<()> {
     // A header name with a capital: no line of the filter has one, and the TypeScript library lowers it.
     let line = br#"{"request":{"timestamp":"2020-02-28T10:39:28.833Z","method":"get","protocol":"http","host":"a","headers":{"X-A":"1"},"body":"","path":"/","pathname":"/","query":{}},"response":{"timestamp":"2020-02-28T10:39:28.833Z","statusCode":200,"headers":{},"body":""}}"#;
     let lines = [line.as_slice(), b"\n"].concat();
@@ -119,7 +141,7 @@ pub(crate) fn lines_that_a_reader_changes_are_found() -> Result<()> {
 }
 
 /// Every line of the filter that came out of Kafka in this run is read by both libraries.
-pub(crate) fn published_readers_read_every_line_of_this_run() -> Result<()> {
+fn every_line_of_this_run_is_read_as_it_is() -> Result<()> {
     let lines = readers::kept();
     let count = lines.iter().filter(|byte| **byte == b'\n').count();
     ensure!(count > 0, "no line came out of Kafka before this test: it has to run last");
