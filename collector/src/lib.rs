@@ -8,7 +8,7 @@
 //!                       └─────► accounting   where every line went, exact at every moment
 //! ```
 //! Around them: `settings` (the command line), `auth` (tokens), `budget` (bytes in flight), `error` (what a refused
-//! sender is told), `metrics`, `log`. [`Collector`] puts them together; `main.rs` adds signals and exit codes.
+//! sender is told), `metrics`, `log`, `health` (the self-check). [`Collector`] puts them together; `main.rs` adds signals and exit codes.
 
 mod accounting;
 mod app;
@@ -18,6 +18,7 @@ mod budget;
 mod collector;
 mod decode;
 mod error;
+pub mod health;
 mod ingest;
 mod lines;
 pub mod log;
@@ -28,4 +29,4 @@ mod settings;
 mod sink;
 
 pub use collector::{Collector, StartError};
-pub use settings::{LimitSettings, Settings, SettingsError};
+pub use settings::{Command, LimitSettings, Settings, SettingsError};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
-use tributary_collector::{Collector, Settings, StartError, log};
+use tributary_collector::{Collector, Command, Settings, StartError, health, log};
 
 /// `EX_USAGE` of sysexits.h: a setting is wrong.
 const EXIT_USAGE: u8 = 64;
@@ -34,6 +34,16 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(settings: &Settings) -> anyhow::Result<()> {
+    match &settings.command {
+        Some(Command::Health { url }) => {
+            let ready = || health::ready_url(settings.listen);
+            Ok(health::check(&url.clone().unwrap_or_else(ready)).await?)
+        }
+        None => serve(settings).await,
+    }
+}
+
+async fn serve(settings: &Settings) -> anyhow::Result<()> {
     // Before the port is opened: a signal that comes right after must not kill.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

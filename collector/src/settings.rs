@@ -3,8 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{ArgGroup, Parser};
-use thiserror::Error;
+use clap::{ArgGroup, Parser, Subcommand};
 use tributary_topic::{Compression, WriterConfig};
 
 use crate::{
@@ -18,6 +17,9 @@ use crate::{
 
 use values::{bytes, duration, setting};
 
+pub use error::SettingsError;
+
+mod error;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -42,6 +44,8 @@ EXAMPLES
     tributary-collector --brokers kafka:9093 --kafka-config-file kafka.conf
   Post something and look:
     curl -H 'content-type: application/x-ndjson' --data-binary @exchanges.jsonl http://localhost:8088/v1/exchanges
+  Ask a running one whether it is ready (exit code 0), for health checks of containers:
+    tributary-collector health
 
 ENDPOINTS
   POST /v1/exchanges   one exchange a line; 200 {\"accepted\":n,\"rejected\":[{\"line\":k,\"error\":\"...\"}]}
@@ -51,13 +55,18 @@ ENDPOINTS
   GET  /metrics        OpenMetrics (Prometheus)
 
 SIZES are bytes, or have a unit: 64KiB, 8MiB, 1GiB. TIMES have one: 500ms, 5s, 2m.
-Exit codes: 0 ended by SIGTERM or Ctrl-C, 64 a setting is wrong, 1 anything else.";
+Exit codes: 0 ended by SIGTERM or Ctrl-C, or ready; 64 a setting is wrong; 1 anything else.";
 
 /// The settings as they are given.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "tributary-collector", version, about = ABOUT, long_about = LONG_ABOUT, after_help = AFTER_HELP)]
 #[command(group(ArgGroup::new("sink").required(true).args(["brokers", "file"])))]
+#[command(subcommand_negates_reqs = true, disable_help_subcommand = true)]
 pub struct Settings {
+    /// What else to do than to serve
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Where to listen; port 0 takes a free one (the log names it). Loopback unless told otherwise: add --token-file
     /// and TLS before you change that
     #[arg(long, env = "TRIBUTARY_LISTEN", default_value = "127.0.0.1:8088", value_name = "ADDRESS")]
@@ -256,6 +265,17 @@ pub struct LimitSettings {
     pub max_streams: u32,
 }
 
+/// What the program can do besides serving.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Asks a running collector whether it is ready, and ends with 0 if so
+    Health {
+        /// What to ask [default: /ready at the port of --listen, on this machine]
+        #[arg(long, env = "TRIBUTARY_HEALTH_URL", value_name = "URL")]
+        url: Option<String>,
+    },
+}
+
 /// `--key`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum KeyChoice {
@@ -263,47 +283,6 @@ pub enum KeyChoice {
     Id,
     /// The request's host.
     Host,
-}
-
-/// Settings that are good by themselves but not together, or a file of settings that is not.
-#[derive(Debug, Error)]
-pub enum SettingsError {
-    /// The answer would always come before Kafka's.
-    #[error("--delivery-timeout {delivery:?} must be below --request-timeout {request:?}")]
-    TimeoutsDoNotNest {
-        /// As given.
-        delivery: Duration,
-        /// As given.
-        request: Duration,
-    },
-    /// A post that is allowed would never fit.
-    #[error("--max-bytes-in-flight {in_flight} must not be below --max-encoded-bytes {encoded}")]
-    PostDoesNotFit {
-        /// As given.
-        in_flight: u64,
-        /// As given.
-        encoded: u64,
-    },
-    /// The dead letters would come back into the topic.
-    #[error("--dead-letter-topic must not be --topic itself")]
-    DeadLetterLoop,
-    /// The file of librdkafka settings cannot be read.
-    #[error("--kafka-config-file {path}")]
-    KafkaConfigFile {
-        /// The file.
-        path: String,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A line of it is no setting.
-    #[error("--kafka-config-file {path}, line {line}: not name=value")]
-    KafkaConfigLine {
-        /// The file.
-        path: String,
-        /// The line, from 1.
-        line: usize,
-    },
 }
 
 impl Settings {

@@ -1,0 +1,46 @@
+//! What is wrong with settings that clap has let pass.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Settings that are good by themselves but not together, or a file of settings that is not.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// The answer would always come before Kafka's.
+    #[error("--delivery-timeout {delivery:?} must be below --request-timeout {request:?}")]
+    TimeoutsDoNotNest {
+        /// As given.
+        delivery: Duration,
+        /// As given.
+        request: Duration,
+    },
+    /// A post that is allowed would never fit.
+    #[error("--max-bytes-in-flight {in_flight} must not be below --max-encoded-bytes {encoded}")]
+    PostDoesNotFit {
+        /// As given.
+        in_flight: u64,
+        /// As given.
+        encoded: u64,
+    },
+    /// The dead letters would come back into the topic.
+    #[error("--dead-letter-topic must not be --topic itself")]
+    DeadLetterLoop,
+    /// The file of librdkafka settings cannot be read.
+    #[error("--kafka-config-file {path}")]
+    KafkaConfigFile {
+        /// The file.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A line of it is no setting.
+    #[error("--kafka-config-file {path}, line {line}: not name=value")]
+    KafkaConfigLine {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+    },
+}
