@@ -1,0 +1,166 @@
+//! Bodies of 50 MB both ways, and what they cost in memory.
+//!
+//! Two things are looked at in `/proc`, so this is for Linux: the most that the whole of Envoy held while the bodies
+//! passed, and the linear memory of each wasm VM in it, which never shrinks and so shows what the filter ever held.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
+use serde_json::json;
+use tributary_testbed::{
+    client::{h1, h2},
+    message::{Call, End, Reply},
+    origin::Answer,
+    process::Process,
+    recordings::Line,
+    stack::{Bed, Stack},
+};
+
+use super::{
+    case::Way,
+    line::{LIMIT, short},
+    profile,
+};
+
+const PIECE_BYTES: usize = 1_000_000;
+const PIECES: usize = 50;
+
+/// Everything that one VM may hold here: far less than the bodies, far more than two times the limit of one.
+const BUDGET_BYTES: u64 = 1024 * 1024;
+
+/// What a VM's memory may grow by: its budget, and what an allocator wastes.
+const VM_GROWTH_BYTES: u64 = 2 * BUDGET_BYTES;
+
+/// What Envoy may need for bodies of 100 MB in all: its buffers of 1 MiB each, and over HTTP/2 a window of 16 MiB.
+const ENVOY_GROWTH_BYTES: u64 = 32 * 1024 * 1024;
+
+/// The space that V8 reserves behind a wasm memory, so that no address of 32 bits leads out of it, is at least this.
+const RESERVED_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// The test.
+pub(crate) async fn pass_with_bounded_memory(bed: &Bed) -> Result<()> {
+    let answer = |_: &_| Answer::new(200).header("content-type", "text/plain").repeated(piece(), PIECES);
+    let settings = json!({"max_memory_bytes": BUDGET_BYTES, "max_batch_bytes": BUDGET_BYTES / 2});
+    let stack = bed.stack("large").await?.origin(answer).await?.filter(settings);
+    let stack = stack.envoy(|envoy| envoy.every_shape()).start().await?;
+    let (with, without) = (stack.envoy.address(), stack.envoy.bare_address()?);
+
+    for way in [Way::Http1, Way::Http2ToHttp1] {
+        let vms = vm_bytes(stack.envoy.process())?;
+        ensure!(!vms.is_empty(), "no wasm memory is found in Envoy: does V8 lay it out in another way now?");
+
+        // With the filter first: what Envoy has once needed it keeps, and the second would seem to need nothing.
+        for (filter, address) in [("with", with), ("without", without)] {
+            let needed = needed(&stack, address, way).await.with_context(|| format!("{filter} the filter"))?;
+            ensure!(needed <= ENVOY_GROWTH_BYTES, "{way:?} {filter} the filter: Envoy needed {needed} bytes more");
+        }
+        let grown = vm_bytes(stack.envoy.process())?.iter().sum::<u64>() - vms.iter().sum::<u64>();
+        ensure!(grown <= VM_GROWTH_BYTES, "{way:?}: the VMs grew by {grown} bytes from {vms:?}");
+    }
+
+    let evidence = stack.evidence(super::rig::SETTLED_WITHIN).await?;
+    ensure!(evidence.lines.len() == 2, "{} lines of 2 exchanges", evidence.lines.len());
+    evidence.lines.iter().try_for_each(is_right)?;
+    let count = |name: &str| evidence.filter.get(name).copied().unwrap_or(0);
+    let counts = [count("seen"), count("captured"), count("acked"), count("dropped_budget")];
+    ensure!(counts == [2, 2, 2, 0], "seen, captured, acked, dropped_budget: {counts:?}");
+    Ok(())
+}
+
+/// A piece of a body: lines of text, so that it is kept as text.
+fn piece() -> Bytes {
+    b"nine and a line break\n\nnine bytes\nand more of them, of a text without end\n\n"
+        .iter()
+        .copied()
+        .cycle()
+        .take(PIECE_BYTES)
+        .collect()
+}
+
+/// Sends the body up and gets one like it down; how many bytes of memory Envoy needed more for that than before it.
+async fn needed(stack: &Stack, address: SocketAddr, way: Way) -> Result<u64> {
+    let process = stack.envoy.process();
+    let before = forget_peak(process)?;
+    let earlier = stack.origin()?.asked().len();
+    let call = Call::put("/large").chunks(std::iter::repeat_n(piece(), PIECES));
+
+    let reply = match way.is_from_http2() {
+        true => h2::Connection::open(address).await?.call(&call).await?,
+        false => h1::Connection::open(address).await?.call(&call).await?,
+    };
+
+    let needed = process.peak_memory_bytes()?.saturating_sub(before);
+    ensure!(is_whole(&reply), "the client got {} bytes, {} {:?}", reply.body.len(), reply.status, reply.end);
+    let asked = stack.origin()?.asked();
+    let got: Vec<u64> = asked.iter().skip(earlier).map(|asked| asked.body_bytes).collect();
+    ensure!(got == [(PIECES * PIECE_BYTES) as u64], "the origin got {got:?} bytes");
+    Ok(needed)
+}
+
+fn is_whole(reply: &Reply) -> bool {
+    let piece = piece();
+    let right = reply.body.chunks(PIECE_BYTES).all(|part| part == piece);
+    reply.status == 200 && reply.end == End::Complete && reply.body.len() == PIECES * PIECE_BYTES && right
+}
+
+fn is_right(line: &Line) -> Result<()> {
+    let exchange = line.exchange()?;
+    let text = piece();
+    let beginning = text.get(..LIMIT).and_then(|kept| std::str::from_utf8(kept).ok());
+    ensure!(
+        exchange.request.body.as_deref() == beginning,
+        "request body {:?}",
+        exchange.request.body.map(|body| short(&body))
+    );
+    let response = exchange.response.as_ref().context("no response")?;
+    ensure!(response.body.as_deref() == beginning, "response body");
+    let facts = Some(json!({"bytes": PIECES * PIECE_BYTES, "kept": LIMIT, "truncated": true}));
+    let meta = exchange.meta.context("no meta")?;
+    for key in ["requestBody", "responseBody"] {
+        ensure!(meta.get(key) == facts.as_ref(), "{key}: {:?}", meta.get(key));
+    }
+    let broken = profile::broken_by(line);
+    ensure!(broken.is_empty(), "{broken:?}");
+    Ok(())
+}
+
+/// Forgets the most memory that a process ever held; returns what it holds now, in bytes.
+///
+/// Source: proc_pid_clear_refs(5), value 5.
+fn forget_peak(process: &Process) -> Result<u64> {
+    std::fs::write(format!("/proc/{}/clear_refs", process.id()), "5").context("forget the peak of Envoy's memory")?;
+    process.peak_memory_bytes()
+}
+
+/// The sizes of the wasm memories in a process: each is a mapping that can be written, with the reserve behind it.
+fn vm_bytes(process: &Process) -> Result<Vec<u64>> {
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", process.id())).context("read Envoy's mappings")?;
+    let mappings: Vec<Mapping> = maps.lines().filter_map(Mapping::of).collect();
+    let memories = mappings.windows(2).filter_map(|pair| {
+        let [memory, reserve] = pair else { return None };
+        let reserved = reserve.access == "---p" && reserve.start == memory.end && reserve.bytes() >= RESERVED_BYTES;
+        (memory.access == "rw-p" && reserved).then(|| memory.bytes())
+    });
+    Ok(memories.collect())
+}
+
+/// A line of `/proc/PID/maps`.
+struct Mapping<'a> {
+    start: u64,
+    end: u64,
+    access: &'a str,
+}
+
+impl<'a> Mapping<'a> {
+    fn of(line: &'a str) -> Option<Mapping<'a>> {
+        let mut words = line.split_whitespace();
+        let (start, end) = words.next()?.split_once('-')?;
+        let address = |text| u64::from_str_radix(text, 16).ok();
+        Some(Mapping { start: address(start)?, end: address(end)?, access: words.next()? })
+    }
+
+    fn bytes(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+}
