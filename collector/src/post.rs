@@ -128,7 +128,7 @@ pub(crate) struct Counters(Vec<(String, u64)>);
 const GAUGES: [&str; 3] = ["open", "queued", "in_flight"];
 
 impl Counters {
-    fn parse(text: &str) -> Result<Counters, Refusal> {
+    pub(crate) fn parse(text: &str) -> Result<Counters, Refusal> {
         let wrong =
             || refused(&COUNTERS, "not name=number joined by commas, names of a-z 0-9 _, at most 128, each once");
         let mut counters: Vec<(String, u64)> = Vec::new();
@@ -147,6 +147,11 @@ impl Counters {
     /// Grows with everything that ever happens: of two reports of one source the one with more is the newer.
     pub(crate) fn age(&self) -> u128 {
         self.0.iter().filter(|(name, _)| !GAUGES.contains(&name.as_str())).map(|(_, value)| u128::from(*value)).sum()
+    }
+
+    /// Whether the filter has had lines acknowledged, or rejected for good.
+    pub(crate) fn tell_of_acknowledged(&self) -> bool {
+        self.get("acked") > 0 || self.get("rejected") > 0
     }
 
     /// Whether `seen` and `captured` are fully explained: DESIGN, "The accounting identity".

@@ -5,8 +5,10 @@
 
 use std::{
     convert::Infallible,
+    future::{Future as _, poll_fn},
     pin::pin,
     sync::{Arc, atomic::Ordering},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -15,7 +17,7 @@ use http::Request;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
+    server::{conn::auto, graceful::GracefulConnection},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -179,29 +181,57 @@ impl Server {
             })
         };
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
-        let mut connection = pin!(self.http.serve_connection(io, service));
+        let connection = self.http.serve_connection(io, service);
+        if self.watch(connection, &activity).await == End::TimeUp {
+            self.count_time_out();
+        }
+    }
+
+    /// Drives the connection to its end, or until its time is up. After every step of it, for each may have changed
+    /// how much time it has.
+    async fn watch<C: GracefulConnection>(&self, connection: C, activity: &Activity) -> End {
+        let mut connection = pin!(connection);
         let mut ending = pin!(self.ending.cancelled());
         let mut is_ending = false;
-        loop {
-            let due = match activity.due(&self.limits, Instant::now()) {
-                Due::At(due) => due,
-                Due::Now => return self.count_time_out(),
-            };
-            tokio::select! {
-                // A broken connection is the client's affair; its posts are in the account either way.
-                _ = connection.as_mut() => return,
-                () = ending.as_mut(), if !is_ending => {
-                    is_ending = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                () = sleep_until(due.into()) => {}
+        let mut timer = pin!(sleep_until((Instant::now() + self.limits.first_byte_within).into()));
+        poll_fn(|cx| {
+            // A broken connection is the client's affair; its posts are in the account either way.
+            if connection.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(End::Done);
             }
-        }
+            if !is_ending && ending.as_mut().poll(cx).is_ready() {
+                is_ending = true;
+                connection.as_mut().graceful_shutdown();
+                if connection.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(End::Done);
+                }
+            }
+            loop {
+                let Due::At(due) = activity.due(&self.limits, Instant::now()) else {
+                    return Poll::Ready(End::TimeUp);
+                };
+                if due < timer.deadline().into_std() {
+                    timer.as_mut().reset(due.into());
+                }
+                match timer.as_mut().poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => timer.as_mut().reset(due.into()),
+                }
+            }
+        })
+        .await
     }
 
     fn count_time_out(&self) {
         self.app.connections.timed_out.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// How a connection came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Done,
+    TimeUp,
 }
 
 /// Counts a connection out, however it ends.

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -14,7 +14,11 @@ use rdkafka::{
     metadata::MetadataTopic,
 };
 
-use crate::{TopicError, WriterConfig, log::LogGate};
+use crate::{
+    TopicError, WriterConfig,
+    error::{code_of, is_silence},
+    log::LogGate,
+};
 
 /// How long Kafka may take for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
@@ -49,15 +53,35 @@ pub(crate) struct TopicAdmin {
     limits: Mutex<HashMap<String, Limits>>,
 }
 
-struct Quiet(Arc<LogGate>);
+/// How long a refusal explains why nobody answers.
+const REFUSAL_EXPLAINS: Duration = Duration::from_secs(10);
+
+struct Quiet {
+    log: Arc<LogGate>,
+    /// The last time Kafka did not let us in: the calls say only that nobody answered.
+    refused: Mutex<Option<(Instant, KafkaError)>>,
+}
+
+impl Quiet {
+    fn explained(&self, error: KafkaError) -> KafkaError {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        match refused.as_ref() {
+            Some((when, refusal)) if is_silent(&error) && when.elapsed() < REFUSAL_EXPLAINS => refusal.clone(),
+            _ => error,
+        }
+    }
+}
 
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.forward(level, facility, message);
+        self.log.forward(level, facility, message);
     }
 
-    // Its calls return their errors.
-    fn error(&self, _: KafkaError, _: &str) {}
+    fn error(&self, error: KafkaError, _: &str) {
+        if let Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL) = code_of(&error) {
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), error));
+        }
+    }
 
     fn stats_raw(&self, _: &[u8]) {}
 }
@@ -66,7 +90,7 @@ impl TopicAdmin {
     pub(crate) fn new(config: &WriterConfig, log: Arc<LogGate>) -> Result<TopicAdmin, TopicError> {
         let client = config
             .admin()?
-            .create_with_context(Quiet(log))
+            .create_with_context(Quiet { log, refused: Mutex::default() })
             .map_err(|error| TopicError::of_settings(&config.brokers, error))?;
         Ok(TopicAdmin { client: Arc::new(client), brokers: config.brokers.clone(), limits: Mutex::default() })
     }
@@ -110,7 +134,10 @@ impl TopicAdmin {
             shape(topic)
         };
         let answer = tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled));
-        answer.map_err(|error| TopicError::of("describe", topic, &self.brokers, error))
+        answer.map_err(|error| {
+            let error = self.client.inner().context().explained(error);
+            TopicError::of("describe", topic, &self.brokers, error)
+        })
     }
 
     /// `false`: somebody else was faster.
@@ -151,6 +178,10 @@ impl TopicAdmin {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Limits>> {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_silent(error: &KafkaError) -> bool {
+    code_of(error).is_some_and(is_silence)
 }
 
 fn shape(topic: &MetadataTopic) -> Result<(usize, usize), KafkaError> {

@@ -31,6 +31,8 @@ impl LogGate {
         if facility == "CONFWARN" && message.contains("allow.auto.create.topics") {
             return;
         }
+        // A broker that has just started is not ready to give out producer ids; the client asks again.
+        let level = if facility == "GETPID" && message.ends_with("retrying") { RDKafkaLogLevel::Info } else { level };
         let Some(held_back) = self.pass(facility, Instant::now()) else { return };
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {

@@ -33,6 +33,10 @@ mod watch;
 /// How long Kafka may take for each answer while a reader opens or marks the end.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// How many events, and how long for each, to look through for the reason why nobody answered.
+const MAX_EVENTS_HEARD: u32 = 16;
+const HEAR_WITHIN: Duration = Duration::from_millis(50);
+
 /// Looks in a row that must miss the topic until it counts as gone: a broker that has just started knows none yet.
 const LOOKS_UNTIL_GONE: u32 = 3;
 
@@ -85,8 +89,8 @@ impl Delivered {
 /// Order is Kafka's: by offset in each partition, none between partitions. After an error the reader can still be
 /// asked: it goes on where it stood.
 ///
-/// A topic that is deleted and made anew is read from its beginning, if it is shorter than the position reached;
-/// what Kafka has deleted before it was read is passed over. Both are logged.
+/// A topic that is deleted and soon made anew is read from its beginning, which is logged; what retention has deleted
+/// before it was read is passed over.
 pub struct Reader {
     // Dropped before the consumer, so that no look can outlive it.
     watch: Watch,
@@ -134,8 +138,13 @@ impl Reader {
             .map_err(|error| TopicError::of_settings(&brokers, error))?;
         let consumer = Arc::new(consumer);
 
-        let failed = |error| TopicError::of("read", &topic, &brokers, error);
-        let bounds = bounds(&consumer, &topic, None).await.map_err(failed)?;
+        let bounds = match bounds(&consumer, &topic, None).await {
+            Ok(bounds) => bounds,
+            Err(error) => {
+                let cause = refusal(&consumer).await.unwrap_or(error);
+                return Err(TopicError::of("read", &topic, &brokers, cause));
+            }
+        };
         let positions = Positions::at(start, &bounds);
         let watch = Watch::start(&consumer, &topic)
             .map_err(|error| TopicError::Client { brokers: brokers.clone(), reason: format!("no thread: {error}") })?;
@@ -281,6 +290,17 @@ impl Reader {
 fn is_topic_missing(error: &KafkaError) -> bool {
     let missing = [Code::UnknownTopic, Code::UnknownTopicOrPartition, Code::UnknownPartition, Code::UnknownTopicId];
     code_of(error).is_some_and(|code| missing.contains(&code))
+}
+
+/// What librdkafka has heard besides, if it was a refusal to let us in: its calls say only that nobody answered.
+async fn refusal(consumer: &TopicConsumer) -> Option<KafkaError> {
+    for _ in 0..MAX_EVENTS_HEARD {
+        let heard = tokio::time::timeout(HEAR_WITHIN, consumer.recv()).await.ok()?.err()?;
+        if let Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL) = code_of(&heard) {
+            return Some(heard);
+        }
+    }
+    None
 }
 
 /// The bounds of these partitions, or of all that there are.

@@ -82,6 +82,9 @@ impl WriterConfig {
             .set("client.id", "tributary")
             // With librdkafka's 10 s, delivery timed out up to 7 s late and recovery came as late (measured).
             .set("reconnect.backoff.max.ms", "500")
+            // A broker that takes connections and says nothing (stopped, black hole): let go of it in time.
+            .set("socket.connection.setup.timeout.ms", "5000")
+            .set("api.version.request.timeout.ms", "5000")
             // A broker that creates topics by itself would do it with its own number of partitions.
             .set("allow.auto.create.topics", "false")
             .set_log_level(RDKafkaLogLevel::Info);

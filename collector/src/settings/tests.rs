@@ -1,1 +1,165 @@
 use super::*;
+use clap::{CommandFactory as _, error::ErrorKind};
+
+fn parse(flags: &[&str]) -> Result<Settings, clap::Error> {
+    Settings::try_parse_from(["tributary-collector"].iter().chain(flags))
+}
+
+fn kafka(flags: &[&str]) -> Settings {
+    parse(&[&["--brokers", "b:9092"], flags].concat()).expect("good flags")
+}
+
+#[test]
+fn the_command_is_consistent() {
+    Settings::command().debug_assert();
+}
+
+#[test]
+fn one_sink_is_needed_and_no_more() {
+    assert_eq!(parse(&[]).map_err(|error| error.kind()).err(), Some(ErrorKind::MissingRequiredArgument));
+    let both = parse(&["--brokers", "b:1", "--file", "f"]);
+    assert_eq!(both.map_err(|error| error.kind()).err(), Some(ErrorKind::ArgumentConflict));
+    assert!(parse(&["--file", "f"]).is_ok());
+}
+
+#[test]
+fn the_defaults_are_those_of_the_design() {
+    let settings = kafka(&[]);
+
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:8088");
+    assert!(settings.check().is_ok());
+    let kafka = settings.kafka().expect("no file").expect("brokers");
+    assert_eq!((kafka.partitions, kafka.replication, kafka.key), (3, -1, Key::Id));
+    assert_eq!(kafka.writer.topic, "http_recordings");
+    assert_eq!(kafka.writer.delivery_timeout, Duration::from_secs(5));
+    assert_eq!(kafka.dead_letter_topic.as_deref(), Some("http_recordings.dead-letter"));
+    let limits = settings.limits();
+    assert_eq!(limits.answer_within, Duration::from_secs(8));
+    assert_eq!((limits.body.max_encoded_bytes, limits.body.max_decoded_bytes), (8 << 20, 32 << 20));
+    assert_eq!((limits.lines.max_line_bytes, limits.lines.max_lines, limits.lines.max_depth), (2 << 20, 10_000, 64));
+}
+
+#[test]
+fn every_flag_has_a_variable_named_after_it() {
+    for flag in Settings::command().get_arguments() {
+        let Some(long) = flag.get_long().filter(|long| !["help", "version"].contains(long)) else { continue };
+        let expected = format!("TRIBUTARY_{}", long.to_uppercase().replace('-', "_"));
+
+        assert_eq!(flag.get_env().and_then(|name| name.to_str()), Some(expected.as_str()), "--{long}");
+    }
+}
+
+#[test]
+fn every_flag_says_what_it_is_for() {
+    for flag in Settings::command().get_arguments() {
+        assert!(flag.get_help().is_some_and(|help| help.to_string().len() > 10), "{}", flag.get_id());
+    }
+}
+
+#[test]
+fn each_bound_is_checked_at_its_edge() {
+    for (flag, lowest, below, highest, above) in [
+        ("--partitions", "1", "0", "10000", "10001"),
+        ("--replication", "1", "0", "100", "101"),
+        ("--delivery-timeout", "100ms", "99ms", "5m", "301s"),
+        ("--linger", "0ms", "", "1s", "1001ms"),
+        ("--max-queue-bytes", "64KiB", "65535", "2GiB", "2147483649"),
+        ("--max-encoded-bytes", "1KiB", "1023", "1GiB", "1073741825"),
+        ("--max-decoded-bytes", "1KiB", "1023", "1GiB", "1073741825"),
+        ("--max-line-bytes", "1KiB", "1023", "1GiB", "1073741825"),
+        ("--max-lines", "1", "0", "1000000", "1000001"),
+        ("--max-json-depth", "4", "3", "128", "129"),
+        ("--max-unpacked-body-bytes", "1KiB", "1023", "1GiB", "1073741825"),
+        ("--max-bytes-in-flight", "64KiB", "65535", "64GiB", "65GiB"),
+        ("--max-sources", "1", "0", "100000", "100001"),
+        ("--request-timeout", "100ms", "99ms", "5m", "301s"),
+        ("--body-timeout", "100ms", "99ms", "10m", "601s"),
+        ("--first-byte-timeout", "100ms", "99ms", "10m", "601s"),
+        ("--tls-handshake-timeout", "100ms", "99ms", "10m", "601s"),
+        ("--header-timeout", "100ms", "99ms", "10m", "601s"),
+        ("--idle-timeout", "100ms", "99ms", "1h", "3601s"),
+        ("--max-header-bytes", "8KiB", "8191", "1MiB", "1048577"),
+        ("--max-headers", "16", "15", "1000", "1001"),
+        ("--max-connections", "1", "0", "1000000", "1000001"),
+        ("--max-streams", "1", "0", "1000", "1001"),
+        ("--grace", "1s", "999ms", "10m", "601s"),
+    ] {
+        for (value, fits) in [(lowest, true), (highest, true), (below, false), (above, false)] {
+            let outcome = parse(&["--file", "f", &format!("{flag}={value}")]);
+            assert_eq!(outcome.is_ok(), fits, "{flag}={value}");
+        }
+    }
+}
+
+#[test]
+fn values_of_a_wrong_kind_are_refused() {
+    for flag in [
+        "--listen=somewhere",
+        "--listen=localhost",
+        "--topic=",
+        "--topic=a b",
+        "--topic=..",
+        "--dead-letter-topic=a/b",
+        "--key=path",
+        "--compression=brotli",
+        "--linger=5",
+        "--max-line-bytes=2MB",
+        "--max-line-bytes=99999999999999999999",
+        "--grace=-1s",
+        "--kafka-config=linger.ms",
+        "--kafka-config==1",
+        "--log-format=xml",
+        "--no-such-flag=1",
+    ] {
+        assert!(parse(&["--file", "f", flag]).is_err(), "{flag}");
+    }
+}
+
+#[test]
+fn a_certificate_needs_its_key() {
+    assert!(parse(&["--file", "f", "--tls-cert", "c"]).is_err());
+    assert!(parse(&["--file", "f", "--tls-key", "k"]).is_err());
+    assert!(parse(&["--file", "f", "--tls-cert", "c", "--tls-key", "k"]).is_ok());
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    let late = kafka(&["--delivery-timeout", "8s"]);
+    let tight = kafka(&["--max-bytes-in-flight", "4MiB"]);
+    let loops = kafka(&["--dead-letter-topic", "http_recordings"]);
+
+    assert!(matches!(late.check(), Err(SettingsError::TimeoutsDoNotNest { .. })));
+    assert!(matches!(tight.check(), Err(SettingsError::PostDoesNotFit { .. })));
+    assert!(matches!(loops.check(), Err(SettingsError::DeadLetterLoop)));
+}
+
+#[test]
+fn dead_letters_can_be_turned_off() {
+    let kafka = kafka(&["--dead-letter-topic", ""]).kafka().expect("no file").expect("brokers");
+
+    assert_eq!(kafka.dead_letter_topic, None);
+}
+
+#[test]
+fn librdkafka_settings_come_from_the_file_first_and_the_flags_last() {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), "# secret\n\nsasl.password = a=b \nlinger.ms=1\n").expect("written");
+    let path = file.path().to_str().expect("utf-8");
+
+    let settings = kafka(&["--kafka-config-file", path, "--kafka-config", "linger.ms=2", "--kafka-config", "a=\nb=1"]);
+
+    let pairs = settings.kafka().expect("a good file").expect("brokers").writer.settings;
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(pairs, [("sasl.password", "a=b"), ("linger.ms", "1"), ("linger.ms", "2"), ("a", ""), ("b", "1")]);
+}
+
+#[test]
+fn a_bad_file_of_settings_names_the_line_and_not_its_text() {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), "linger.ms=1\nhunter2\n").expect("written");
+    let path = file.path().to_str().expect("utf-8");
+
+    let error = kafka(&["--kafka-config-file", path]).kafka().map(drop).expect_err("a bad line").to_string();
+
+    assert!(error.ends_with("line 2: not name=value") && !error.contains("hunter2"), "{error}");
+}

@@ -19,7 +19,7 @@ use crate::{accounting::StoredIn, lines::Exchange};
 mod dead_letter;
 
 /// How often the topic is looked at while all is well, and while it is not.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// What decides on the partition of an exchange.
@@ -185,7 +185,8 @@ impl Shared {
         let KafkaSettings { partitions, replication, dead_letter_topic, writer: config, .. } = &self.settings;
         let facts = writer.ensure_topic(*partitions, *replication).await?;
         let mut warnings = warnings_of(&config.topic, &facts);
-        if facts.created || !self.seen.swap(true, Ordering::Relaxed) {
+        let seen_before = self.seen.swap(true, Ordering::Relaxed);
+        if facts.created || !seen_before {
             let TopicFacts { created, partitions, replicas, .. } = facts;
             tracing::info!(topic = config.topic, created, partitions, replicas, "Topic is there.");
         }

@@ -58,6 +58,16 @@ impl Tail {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[cfg(test)]
+    pub(super) fn mark_dirty(&mut self) {
+        self.dirty = true;
+    }
+
     fn write<'a>(&mut self, lines: impl Iterator<Item = &'a Bytes>) -> io::Result<u64> {
         let mut bytes = 0;
         for line in lines {

@@ -1,1 +1,81 @@
 use super::*;
+
+fn exchange(source: Option<&'static str>, seq: Option<u64>) -> Exchange {
+    Exchange {
+        number: 1,
+        line: "{}".into(),
+        id: Some("ab-7".into()),
+        source: source.map(Bytes::from),
+        seq,
+        host: Some("shop.example".into()),
+    }
+}
+
+fn nowhere() -> KafkaSettings {
+    KafkaSettings {
+        // Port 1 is nobody's (tcpmux, RFC 1078).
+        writer: WriterConfig::new("127.0.0.1:1", "t"),
+        partitions: 1,
+        replication: -1,
+        key: Key::Id,
+        dead_letter_topic: None,
+    }
+}
+
+fn facts(replicas: usize, min_in_sync_replicas: Option<u64>) -> TopicFacts {
+    TopicFacts { created: false, partitions: 3, replicas, max_message_bytes: None, min_in_sync_replicas }
+}
+
+#[test]
+fn a_record_carries_the_line_and_where_it_comes_from() {
+    let record = record(&exchange(Some("ab"), Some(7)), Key::Id);
+
+    let expected = Record {
+        key: Some("ab-7".into()),
+        value: "{}".into(),
+        headers: vec![("source", "ab".into()), ("seq", "7".into()), ("content-type", "application/json".into())],
+    };
+    assert_eq!(record, expected);
+}
+
+#[test]
+fn a_record_of_another_program_has_no_source() {
+    let record = record(&exchange(None, None), Key::Host);
+
+    assert_eq!(record.key, Some("shop.example".into()));
+    assert_eq!(record.headers, [("content-type", "application/json".into())]);
+}
+
+#[test]
+fn weak_topics_are_warned_of() {
+    assert_eq!(warnings_of("t", &facts(1, Some(1))).len(), 1);
+    assert_eq!(warnings_of("t", &facts(3, Some(1))).len(), 1);
+    assert_eq!(warnings_of("t", &facts(3, Some(2))), Vec::<String>::new());
+    assert_eq!(warnings_of("t", &facts(3, None)), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_sink_that_never_saw_its_topic_is_not_ready() {
+    let sink = KafkaSink::open(nowhere()).expect("good settings");
+
+    assert!(!sink.condition().degraded.is_empty());
+    sink.close(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_closed_sink_stores_nothing() {
+    let sink = KafkaSink::open(nowhere()).expect("good settings");
+
+    sink.close(Duration::from_secs(5)).await;
+
+    assert_eq!(sink.store(&[exchange(None, None)]).await, [Verdict::Unknown]);
+    assert!(sink.is_blocked());
+}
+
+#[tokio::test]
+async fn a_wrong_setting_opens_no_sink() {
+    let mut settings = nowhere();
+    settings.writer.settings.push(("no.such.setting".to_owned(), String::new()));
+
+    assert!(matches!(KafkaSink::open(settings), Err(TopicError::Setting { .. })));
+}
