@@ -119,13 +119,18 @@ impl Counters {
             .collect()
     }
 
-    /// Whether the two tell the same about exchanges; posts do not count, or a report would call for the next.
+    /// Whether the two tell the same about exchanges; posts do not count, sent or seen on their way to the collector,
+    /// or a report would call for the next.
     pub(crate) fn tell_the_same(&self, other: &Counters) -> bool {
-        let about_posts = |counter: &Counter| matches!(counter, Counter::Posts | Counter::PostFailures);
+        let about_posts = |counter: &Counter| {
+            matches!(counter, Counter::Posts | Counter::PostFailures | Counter::Seen | Counter::ExcludedSelf)
+        };
+        let seen_of_others = |of: &Counters| of.get(Counter::Seen).saturating_sub(of.get(Counter::ExcludedSelf));
         Counter::ALL
             .iter()
             .filter(|counter| !about_posts(counter))
             .all(|&counter| self.get(counter) == other.get(counter))
+            && seen_of_others(self) == seen_of_others(other)
     }
 
     /// The value of `x-tributary-counters`: `seen=3,excluded_rule=0,…,post_failures=0,open=1,queued=0,in_flight=2`.
@@ -221,6 +226,20 @@ mod tests {
         assert!(counters.tell_the_same(&earlier));
 
         counters.add(Counter::Acked, 1);
+
+        assert!(!counters.tell_the_same(&earlier));
+    }
+
+    // With the collector behind its own sidecar each report was seen, and called for the next, every second.
+    #[test]
+    fn own_posts_seen_again_are_nothing_to_report() {
+        let earlier = Counters::default();
+        let mut counters = earlier.clone();
+        counters.add(Counter::Seen, 2);
+        counters.add(Counter::ExcludedSelf, 2);
+        assert!(counters.tell_the_same(&earlier));
+
+        counters.add(Counter::Seen, 1);
 
         assert!(!counters.tell_the_same(&earlier));
     }

@@ -61,6 +61,7 @@ pub(crate) struct Delivery {
     told: Counters,
     /// Since when there is something to tell and nothing was posted.
     untold_since: Option<Moment>,
+    /// Left to try at the end. An answered one makes room for another.
     final_posts: u32,
 }
 
@@ -73,7 +74,7 @@ impl Delivery {
             in_flight: Vec::new(),
             told: Counters::default(),
             untold_since: None,
-            final_posts: FINAL_POSTS,
+            final_posts: 0,
         }
     }
 
@@ -164,10 +165,15 @@ impl Delivery {
         (place < self.in_flight.len()).then(|| self.in_flight.remove(place))
     }
 
+    /// The last root is about to go.
+    pub(crate) fn begin_end(&mut self) {
+        self.final_posts = FINAL_POSTS;
+    }
+
     /// A post was acknowledged: the collector knows these counters, and it can be reached.
     pub(crate) fn acknowledged(&mut self, told: Counters) {
         self.told = told;
-        self.final_posts = FINAL_POSTS;
+        self.final_posts = self.final_posts.saturating_add(1).min(FINAL_POSTS);
         self.backoff.succeeded();
     }
 

@@ -61,9 +61,6 @@ impl Exchange {
     }
 
     /// Appends the exchange as one line.
-    ///
-    /// Times: the arrival is Envoy's; the end is the arrival plus the monotonic duration, so a wall clock that jumps
-    /// in between cannot put a response before its request.
     pub(crate) fn write_line(
         &self,
         source: &Source,
@@ -71,13 +68,7 @@ impl Exchange {
         clock: Clock,
         out: &mut Vec<u8>,
     ) -> Result<(), WriteError> {
-        let duration = facts.duration.unwrap_or_else(|| clock.steady.since(self.started));
-        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let elapsed = i64::try_from(duration_ms).unwrap_or(i64::MAX);
-        let arrived = facts
-            .arrived
-            .unwrap_or_else(|| Timestamp::from_unix_millis(clock.wall.unix_millis().saturating_sub(elapsed)));
-        let ended = Timestamp::from_unix_millis(arrived.unix_millis().saturating_add(elapsed));
+        let (arrived, ended, duration_ms) = self.times(facts, clock);
         let [request_headers, request_trailers, response_headers, response_trailers] =
             [&self.request.head, &self.request.trailers, &self.response.head, &self.response.trailers]
                 .map(|head| head.pairs().collect::<Vec<Pair<'_>>>());
@@ -103,18 +94,40 @@ impl Exchange {
                 duration_ms: Some(duration_ms),
                 request_trailers: &request_trailers,
                 response_trailers: &response_trailers,
-                http_version: facts.http_version.as_deref(),
-                client_address: facts.client_address.as_deref(),
-                upstream_address: facts.upstream_address.as_deref(),
-                cluster: facts.cluster.as_deref(),
-                route: facts.route.as_deref(),
-                direction: facts.direction,
-                response_flags: &facts.response_flags,
-                code_details: facts.code_details.as_deref(),
-                sample_rate: None,
+                ..meta_of(facts)
             },
         };
         exchange.write_line(out)
+    }
+
+    /// When the request arrived, when the exchange ended, and the milliseconds in between.
+    ///
+    /// The arrival is Envoy's; the end is the arrival plus the monotonic duration, so a wall clock that jumps in
+    /// between cannot put a response before its request.
+    fn times(&self, facts: &Facts, clock: Clock) -> (Timestamp, Timestamp, u64) {
+        let duration = facts.duration.unwrap_or_else(|| clock.steady.since(self.started));
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let elapsed = i64::try_from(duration_ms).unwrap_or(i64::MAX);
+        let arrived = facts
+            .arrived
+            .unwrap_or_else(|| Timestamp::from_unix_millis(clock.wall.unix_millis().saturating_sub(elapsed)));
+        let ended = Timestamp::from_unix_millis(arrived.unix_millis().saturating_add(elapsed));
+        (arrived, ended, duration_ms)
+    }
+}
+
+/// What Envoy's facts say in `meta`.
+fn meta_of(facts: &Facts) -> MetaRef<'_> {
+    MetaRef {
+        http_version: facts.http_version.as_deref(),
+        client_address: facts.client_address.as_deref(),
+        upstream_address: facts.upstream_address.as_deref(),
+        cluster: facts.cluster.as_deref(),
+        route: facts.route.as_deref(),
+        direction: facts.direction,
+        response_flags: &facts.response_flags,
+        code_details: facts.code_details.as_deref(),
+        ..MetaRef::default()
     }
 }
 

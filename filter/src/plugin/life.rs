@@ -27,6 +27,9 @@ impl Plugin {
     /// now, as far as [`next_post`](Self::next_post) goes.
     pub fn done(&mut self, root: RootId, now: Moment) {
         self.roots.closing(root);
+        if self.roots.all_close() {
+            self.delivery.begin_end();
+        }
         self.budget_of_the_serving();
         self.look_around(now);
     }

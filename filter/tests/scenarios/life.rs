@@ -1,7 +1,7 @@
 //! Roots come and go: updates of the configuration, two listeners in one VM, the end.
 
 use serde_json::json;
-use tributary_filter::{Counter, RootId, Stream};
+use tributary_filter::{Counter, Refusal, RootId, Stream};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -167,6 +167,33 @@ fn the_last_root_does_not_try_for_ever() {
 
     assert_eq!(posts, 8);
     assert!(vm.plugin.release(ROOT));
+}
+
+#[test]
+fn the_last_root_stops_at_the_first_post_that_envoy_does_not_take() {
+    let mut vm = Vm::with(json!({"max_batch_exchanges": 1}));
+    vm.run_many(5);
+    let now = vm.now();
+    vm.plugin.done(ROOT, now);
+
+    let post = vm.plugin.next_post(ROOT, now).unwrap();
+    vm.plugin.posted(post.number, Err(Refusal { status: 2 }), now);
+
+    assert!(vm.posts().is_empty() && vm.plugin.may_go(ROOT));
+}
+
+#[test]
+fn a_post_refused_long_before_does_not_silence_the_end() {
+    let mut vm = Vm::default();
+    vm.run_many(1);
+    vm.wait(200);
+    let now = vm.now();
+    let post = vm.plugin.next_post(ROOT, now).unwrap();
+    vm.plugin.posted(post.number, Err(Refusal { status: 10 }), now);
+
+    vm.plugin.done(ROOT, now);
+
+    assert_eq!(vm.posts().len(), 1);
 }
 
 #[test]
