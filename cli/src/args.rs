@@ -15,6 +15,7 @@ pub(crate) struct Args {
         long,
         global = true,
         env = "TRIBUTARY_LOG",
+        display_order = 900,
         value_name = "FILTER",
         default_value = "warn,tributary_topic::log=error"
     )]
@@ -27,9 +28,8 @@ pub(crate) struct Args {
 /// All commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Print the exchanges of the topic as they come
+    // What they are for stands at their arguments.
     Tail(TailArgs),
-    /// Put the exchanges of a recordings file into the topic
     Send(SendArgs),
 }
 
@@ -73,6 +73,7 @@ mod tests {
         for command in Args::command().get_subcommands() {
             let help = command.get_after_help().unwrap().to_string();
 
+            assert!(command.get_about().is_some() && command.get_long_about().is_some(), "{}", command.get_name());
             assert!(help.contains("Examples:\n  tributary ") && help.contains(EXIT_CODES), "{}", command.get_name());
         }
     }

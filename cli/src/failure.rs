@@ -37,9 +37,26 @@ impl Failure {
         Failure { exit_code: EXIT_NO_INPUT, error: Some(error) }
     }
 
+    pub(crate) fn unavailable(error: Error) -> Failure {
+        Failure { exit_code: EXIT_UNAVAILABLE, error: Some(error) }
+    }
+
     pub(crate) fn fault(error: impl Into<Error>) -> Failure {
         Failure { exit_code: EXIT_FAULT, error: Some(error.into()) }
     }
+}
+
+/// The error and its causes on one line, without those that the text before already quotes.
+pub(crate) fn told(error: &Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
 }
 
 impl From<TopicError> for Failure {
@@ -53,5 +70,19 @@ impl From<TopicError> for Failure {
             | TopicError::Kafka { .. } => EXIT_UNAVAILABLE,
         };
         Failure { exit_code, error: Some(error.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn cause_that_was_quoted_is_not_repeated() {
+        let error = anyhow!("timed out").context("fetch failed: timed out").context("no answer");
+
+        assert_eq!(told(&error), "no answer: fetch failed: timed out");
     }
 }

@@ -18,7 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     args::{Args, Command},
-    failure::{EXIT_USAGE, Failure},
+    failure::{EXIT_USAGE, Failure, told},
     terminal::notice,
 };
 
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(error) = failure.error {
-                notice(&format!("{error:#}"));
+                notice(&told(&error));
             }
             ExitCode::from(failure.exit_code)
         }

@@ -6,6 +6,7 @@ mod lines;
 mod report;
 
 use std::{
+    cell::RefCell,
     fs::File,
     io::{self, Read},
     path::PathBuf,
@@ -17,9 +18,15 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use jiff::SignedDuration;
 use tokio::{sync::mpsc, time::sleep};
-use tributary_topic::{TopicError, Writer, WriterConfig};
+use tributary_topic::{Cause, Problem, TopicError, Writer, WriterConfig};
 
-use crate::{args::EXIT_CODES, failure::Failure, kafka::KafkaArgs, stop::Stop, terminal::notice};
+use crate::{
+    args::EXIT_CODES,
+    failure::{self, Failure},
+    kafka::KafkaArgs,
+    stop::Stop,
+    terminal::notice,
+};
 use batch::{Batch, Key, feed};
 use delivery::deliver;
 use report::Report;
@@ -47,9 +54,6 @@ pub(crate) struct SendArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    #[command(flatten)]
-    kafka: KafkaArgs,
-
     /// What decides on the partition of an exchange
     #[arg(long, env = "TRIBUTARY_KEY", value_name = "KEY", value_enum, default_value_t = Key::Id)]
     key: Key,
@@ -67,13 +71,16 @@ pub(crate) struct SendArgs {
         value_parser = clap::value_parser!(i32).range(1..=10_000)
     )]
     partitions: i32,
+
+    #[command(flatten)]
+    kafka: KafkaArgs,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   tributary send recordings.jsonl
   zcat recordings.jsonl.gz | tributary send - --topic replayed
-  tributary tail --from-beginning --until-end --json | tributary send - --brokers other.example.com:9092
+  tributary tail --from-beginning --until-end --json | tributary send - --brokers other:9092
   tributary send recordings.jsonl --key host --give-up-after 5m";
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -143,13 +150,20 @@ async fn ensure_topic(args: &SendArgs, writer: &Writer, mut stop: Stop) -> Resul
             outcome = writer.ensure_topic(args.partitions, -1) => outcome,
             () = stop.told() => return Ok(false),
         };
+        if let (Err(_), Some(refusal)) = (&outcome, refusal(writer)) {
+            return Err(Failure::unavailable(anyhow!(
+                "kafka at {} refuses the credentials: {}",
+                args.kafka.brokers,
+                refusal.why
+            )));
+        }
         match outcome {
             Ok(_) => return Ok(true),
             Err(error @ (TopicError::Unreachable { .. } | TopicError::Kafka { .. }))
                 if begun.elapsed() < args.give_up_after =>
             {
                 if !told {
-                    notice(&format!("{:#}; trying for {:?}", anyhow!(error), args.give_up_after));
+                    notice(&format!("{}; trying for {:?}", failure::told(&error.into()), args.give_up_after));
                     told = true;
                 }
             }
@@ -162,6 +176,11 @@ async fn ensure_topic(args: &SendArgs, writer: &Writer, mut stop: Stop) -> Resul
     }
 }
 
+/// Why Kafka refuses the credentials, if it does: a look at the topic says only that nobody answered.
+fn refusal(writer: &Writer) -> Option<Problem> {
+    writer.health().into_iter().find(|problem| problem.cause == Cause::Credentials)
+}
+
 /// Takes batch after batch, in order, until the input ends, Kafka takes no more, or the user stops it.
 async fn send_all(
     args: &SendArgs,
@@ -172,13 +191,13 @@ async fn send_all(
 ) {
     let mut stop_here = stop.clone();
     let mut stop = Some(stop);
+    let told = RefCell::new(Vec::new());
     let write = async |records: &[_]| {
         let verdicts = writer.write(records).await;
         if verdicts.iter().any(Result::is_err) {
-            // It learns by looking: how large batches may be, and that Kafka is back.
-            if let Err(error) = writer.ensure_topic(args.partitions, -1).await {
-                report::explain(&error);
-            }
+            // It learns by looking: how large batches may be, and that Kafka is back. Its health has what it saw.
+            let _ = writer.ensure_topic(args.partitions, -1).await;
+            tell_problems(writer, &mut told.borrow_mut());
         }
         verdicts
     };
@@ -200,6 +219,16 @@ async fn send_all(
         if given_up {
             let more = !matches!(batches.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
             return report.stopped(more);
+        }
+    }
+}
+
+/// Says what keeps Kafka from taking records, each kind of trouble once; the lines' own reasons say only that it did.
+fn tell_problems(writer: &Writer, told: &mut Vec<Cause>) {
+    for problem in writer.health() {
+        if !told.contains(&problem.cause) {
+            notice(&format!("kafka does not take records at present: {}", problem.why));
+            told.push(problem.cause);
         }
     }
 }

@@ -41,9 +41,6 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct TailArgs {
-    #[command(flatten)]
-    kafka: KafkaArgs,
-
     /// Begin with the oldest exchange in the topic, not with the next one
     #[arg(long, env = "TRIBUTARY_FROM_BEGINNING", value_parser = BoolishValueParser::new())]
     from_beginning: bool,
@@ -77,6 +74,9 @@ pub(crate) struct TailArgs {
     /// When to colour the lines
     #[arg(long, env = "TRIBUTARY_COLOR", value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
     color: Color,
+
+    #[command(flatten)]
+    kafka: KafkaArgs,
 }
 
 const EXAMPLES: &str = "\

@@ -7,7 +7,6 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use tributary_topic::TopicError;
 
 use super::delivery::Outcome;
 use crate::terminal::{notice, push_visible};
@@ -125,11 +124,6 @@ impl Report {
         push_visible(&mut visible, text);
         self.bar.suspend(|| notice(&visible));
     }
-}
-
-/// Tells why Kafka takes nothing; the lines' own reasons say only that it does not.
-pub(crate) fn explain(error: &TopicError) {
-    notice(&format!("{error}; trying again"));
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use memchr::memchr2;
 use tributary_http_types::{HttpExchange, ReadError, check_line};
 use tributary_topic::Delivered;
 
@@ -73,7 +74,7 @@ impl<O: Write, E: Write> Printer<O, E> {
         match &self.form {
             Form::Json => {
                 // Legal JSON, but it would come out as several lines.
-                if value.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+                if memchr2(b'\n', b'\r', value).is_some() {
                     return Err("the record holds a line break".to_owned());
                 }
                 let admitted = match self.filter.is_empty() {
