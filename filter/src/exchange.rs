@@ -72,6 +72,7 @@ impl Exchange {
         let [request_headers, request_trailers, response_headers, response_trailers] =
             [&self.request.head, &self.request.trailers, &self.response.head, &self.response.trailers]
                 .map(|head| head.pairs().collect::<Vec<Pair<'_>>>());
+        let request_headers = with_host_header(request_headers, facts);
         let exchange = ExchangeRef {
             request: RequestRef {
                 timestamp: arrived,
@@ -136,6 +137,19 @@ fn meta_of(facts: &Facts) -> MetaRef<'_> {
 fn host_of<'a>(head: &'a Head, facts: &'a Facts) -> &'a [u8] {
     let named = |name: &[u8]| head.first(name).filter(|host| !host.is_empty());
     named(b":authority").or_else(|| named(b"host")).or(facts.local_address.as_deref()).unwrap_or_default()
+}
+
+/// The headers as an HTTP/1 client sent them: Envoy turns its `host` into `:authority`, and leaves nothing else of it.
+/// In HTTP/2 and later `:authority` is what the client sent, and pseudo-headers are no headers.
+fn with_host_header<'a>(mut headers: Vec<Pair<'a>>, facts: &Facts) -> Vec<Pair<'a>> {
+    if facts.http_version.as_ref().is_some_and(|version| version.starts_with(b"HTTP/1")) {
+        for (name, value) in &mut headers {
+            if *name == b":authority" && !value.is_empty() {
+                *name = b"host";
+            }
+        }
+    }
+    headers
 }
 
 /// How the client spoke. A CONNECT has no `:scheme`; Envoy's `x-forwarded-proto` says the same.

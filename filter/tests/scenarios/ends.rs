@@ -77,7 +77,10 @@ fn http3_ends_without_on_log() {
     let clock = vm.clock();
     stream.finish(&mut vm.plugin, &Facts { http_version: Some(b"HTTP/3".to_vec()), ..facts() }, clock);
 
-    assert_eq!(only_line(&mut vm)["meta"]["httpVersion"], "HTTP/3");
+    let exchange = only_line(&mut vm);
+    assert_eq!(exchange["meta"]["httpVersion"], "HTTP/3");
+    // What an HTTP/1 client sends as the header `host` is a pseudo-header here.
+    assert_eq!(exchange["request"]["headers"].get("host"), None);
 }
 
 #[test]

@@ -165,7 +165,11 @@ impl Line {
     }
 
     /// As the exchange that a reader must find.
-    pub(crate) fn into_exchange(self) -> HttpExchange {
+    pub(crate) fn into_exchange(mut self) -> HttpExchange {
+        let is_http1 = self.meta.get("httpVersion").and_then(Value::as_str).is_some_and(|it| it.starts_with("HTTP/1"));
+        if is_http1 && self.host != self.listener {
+            self.headers.insert(0, ("host".to_owned(), self.host.clone()));
+        }
         let mut meta = self.meta;
         for (key, facts) in [("requestBody", self.body.facts), ("responseBody", self.response_body.facts)] {
             if let Some(facts) = facts {
@@ -211,7 +215,7 @@ fn request_headers(call: &Call) -> Vec<(String, String)> {
     headers
 }
 
-/// The headers of a plain answer: those of the origin, then the one that Envoy's router adds.
+/// The headers of a plain answer: those of the origin. The time that Envoy's router adds is not compared.
 fn response_headers(says: &Says, way: Way) -> Vec<(String, String)> {
     let mut headers = lower(&says.headers);
     match &says.body {
@@ -222,7 +226,6 @@ fn response_headers(says: &Says, way: Way) -> Vec<(String, String)> {
         }
         SaidBody::Chunks(_) | SaidBody::Bare | SaidBody::UntilClose(_) => {}
     }
-    headers.push(("x-envoy-upstream-service-time".to_owned(), ANY.to_owned()));
     headers
 }
 
@@ -250,9 +253,8 @@ pub(crate) fn comparable(mut exchange: HttpExchange) -> Result<HttpExchange> {
         let ended = response.timestamp.take().context("no response.timestamp")?;
         let duration = i64::try_from(facts.duration_ms.context("durationMs is no number")?)?;
         ensure!(ended.unix_millis() - started.unix_millis() == duration, "durationMs is {duration}, the times differ");
-        let number = |value: &str| value.parse::<u32>().is_ok().then(|| ANY.to_owned());
-        let headers = response.headers.take().map(|headers| any(headers, "x-envoy-upstream-service-time", number));
-        response.headers = headers.map(|headers| any(headers, "date", http_date));
+        let headers = response.headers.take().map(|headers| any(headers, "date", http_date));
+        response.headers = headers.map(without_service_time);
     }
     let id = |value: &str| uuid::Uuid::parse_str(value).is_ok().then(|| ANY.to_owned());
     let headers = exchange.request.headers.take().map(|headers| any(headers, "x-request-id", id));
@@ -269,6 +271,13 @@ fn any(headers: Pairs, name: &str, taken_out: impl Fn(&str) -> Option<String>) -
     let replaced = |known: &str, value: &str| (known == name).then(|| taken_out(value)).flatten();
     let pairs = headers.iter().flat_map(|(known, values)| values.iter().map(move |value| (known, value)));
     pairs.map(|(known, value)| (known, replaced(known, value).unwrap_or_else(|| value.clone()))).collect()
+}
+
+/// Without the time that Envoy measured, which it leaves out when the answer came before the end of the request.
+fn without_service_time(headers: Pairs) -> Pairs {
+    let is_it = |name: &str, value: &str| name == "x-envoy-upstream-service-time" && value.parse::<u32>().is_ok();
+    let pairs = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value.as_str())));
+    pairs.filter(|(name, value)| !is_it(name, value)).collect()
 }
 
 /// `Mon, 23 Nov 2026 02:10:17 GMT` (RFC 9110 §5.6.7).
