@@ -52,6 +52,16 @@ impl CollectorBuilder {
         self
     }
 
+    /// Lets no file that it writes grow beyond so many bytes: a write stops in the middle and fails, as on a full disk.
+    /// Counted in steps of 512.
+    #[must_use]
+    pub fn max_file_bytes(mut self, bytes: usize) -> CollectorBuilder {
+        // Without the trap the signal that comes with the failed write would end it.
+        let script = format!("trap '' XFSZ; ulimit -S -f {}; exec \"$0\" \"$@\"", bytes / 512);
+        self.launch = self.launch.through_shell(&script);
+        self
+    }
+
     /// A fixed port instead of a free one (the demo).
     #[must_use]
     pub fn port(mut self, number: u16) -> CollectorBuilder {

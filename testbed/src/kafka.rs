@@ -176,7 +176,11 @@ impl Kafka {
         process.ready(START_WITHIN, async || probe::metadata(own.clients).await).await
     }
 
-    fn process(&self) -> Result<&Process> {
+    /// The broker's process: to signal, measure.
+    ///
+    /// # Errors
+    /// It is not ours.
+    pub fn process(&self) -> Result<&Process> {
         match &self.kind {
             Kind::Own(_, Some(process)) => Ok(process),
             Kind::Own(_, None) => bail!("kafka does not run"),

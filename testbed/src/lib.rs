@@ -31,7 +31,7 @@
 //! | [`stack`] | [`Bed`](stack::Bed): what tests share. [`Stack`](stack::Stack): app, Envoy, collector and topic wired together |
 //! | [`kafka`], [`envoy`], [`collector`], [`users`] | each part alone: start, pause, kill, start again, look into |
 //! | [`origin`] | an app whose every byte the test decides, HTTP/1.1 and HTTP/2 |
-//! | [`client`] | raw clients: [`h1`](client::h1) bytes and sockets, [`h2`](client::h2) streams and trailers |
+//! | [`client`] | raw clients: [`h1`](client::h1) bytes and sockets, [`h2`](client::h2) and [`h3`](client::h3) streams and trailers |
 //! | [`message`] | requests and replies as they are on the wire |
 //! | [`recordings`] | the lines that came out of a topic or a file |
 //! | [`readers`] | the published readers of the format, and whether they read the same from our lines |

@@ -2,7 +2,7 @@
 //! is down, and not handed out twice, not even by another testbed on the same machine.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     sync::atomic::{AtomicU16, Ordering},
 };
 
@@ -73,7 +73,8 @@ impl Port {
 
 /// Whether nobody listens at this TCP port of 127.0.0.1 now.
 pub fn is_free(number: u16) -> bool {
-    TcpListener::bind(loopback(number)).is_ok()
+    // Both: macOS lets us bind beside somebody who listens on all addresses.
+    TcpListener::bind(loopback(number)).is_ok() && TcpStream::connect(loopback(number)).is_err()
 }
 
 /// `127.0.0.1:number`.

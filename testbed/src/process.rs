@@ -17,12 +17,12 @@ use std::{
     io::Write as _,
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use crate::wait;
@@ -66,25 +66,42 @@ impl Launch {
         self
     }
 
+    /// Starts it by a shell that runs `script` and then has to become the program: `…; exec "$0" "$@"`.
+    #[must_use]
+    pub fn through_shell(mut self, script: &str) -> Launch {
+        let program = std::mem::replace(&mut self.program, PathBuf::from("sh"));
+        self.arguments.splice(0..0, ["-c".into(), script.into(), program.into_os_string()]);
+        self
+    }
+
     /// Starts it; standard output and error go to the end of `log`.
     ///
     /// # Errors
     /// The program is no file, the log cannot be opened, or the system refuses a process.
     pub fn start(&self, log: &Log) -> Result<Process> {
-        let known = !self.program.is_absolute() || self.program.is_file();
-        anyhow::ensure!(known, "{} is missing: there is no {}", self.name, self.program.display());
         self.start_with(log.appender()?, log.appender()?, log)
     }
 
-    /// Starts it with this process's own standard output and error: for a program whose output is for the person.
+    /// Starts it and hands out its standard output; errors go to the end of `log`.
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub fn start_visible(&self, log: &Log) -> Result<Process> {
-        self.start_with(Stdio::inherit(), Stdio::inherit(), log)
+    pub fn start_piped(&self, log: &Log) -> Result<(Process, ChildStdout)> {
+        let process = self.start_with(Stdio::piped(), log.appender()?, log)?;
+        let output = match &mut *process.life() {
+            Life::Unreaped(child) => child.stdout.take(),
+            Life::Over(_) => None,
+        };
+        Ok((process, output.with_context(|| format!("{} has no output", self.name))?))
     }
 
     fn start_with(&self, out: impl Into<Stdio>, errors: impl Into<Stdio>, log: &Log) -> Result<Process> {
+        let (name, program) = (&self.name, self.program.display());
+        let known = !self.program.is_absolute() || self.program.is_file();
+        ensure!(
+            known,
+            "{name} is missing: there is no {program}; cargo xtask builds what is ours and fetches the rest"
+        );
         let mut child = Command::new("sh")
             .args(["-c", GATE, &self.name])
             .arg(&self.program)

@@ -15,6 +15,10 @@ const TOPIC_WITHIN: Duration = Duration::from_secs(30);
 /// The longest pause of [`Recordings::until`] between two looks.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
+/// How long the broker may hold a fetch that finds nothing. While it holds one it answers nothing else on that
+/// connection, so each look at the end of a partition waits for it: 1.5 s a read with librdkafka's default of 500 ms.
+const FETCH_WAIT: [&str; 2] = ["fetch.wait.max.ms", "20"];
+
 /// One line with what Kafka keeps around it; from a file, only the line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
@@ -83,7 +87,7 @@ impl Recordings {
             brokers: brokers.to_owned(),
             topic: topic.to_owned(),
             start: Start::Beginning,
-            settings: Vec::new(),
+            settings: vec![FETCH_WAIT.map(str::to_owned).into()],
         };
         let open = async || match Reader::open(config.clone()).await {
             Ok(reader) => Ok(Ok(reader)),

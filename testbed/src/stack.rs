@@ -16,7 +16,7 @@ use crate::{
     envoy::{Envoy, EnvoyBuilder},
     kafka::Kafka,
     message::{Asked, Call, Reply},
-    oracle::{self, Evidence},
+    oracle::{self, Evidence, Ledger},
     origin::{Answer, Origin},
     process::Scratch,
     recordings::{Line, Recordings},
@@ -246,10 +246,25 @@ impl Stack {
     /// # Errors
     /// Envoy, collector or Kafka do not answer.
     pub async fn evidence(&self, within: Duration) -> Result<Evidence> {
+        self.evidence_after(0, within).await
+    }
+
+    /// The same for a ledger: waits besides until the filter has counted every exchange that was answered. It tells
+    /// Envoy of them with its next post, so an account may look settled before.
+    ///
+    /// # Errors
+    /// As [`evidence`](Self::evidence).
+    pub async fn evidence_of(&self, ledger: &Ledger) -> Result<Evidence> {
+        self.evidence_after(ledger.answered() as u64, oracle::SETTLED_WITHIN).await
+    }
+
+    async fn evidence_after(&self, seen: u64, within: Duration) -> Result<Evidence> {
         let deadline = Instant::now() + within;
         let mut last = self.books().await?;
         let _ = wait::until("a settled account", within, async || {
             last = self.books().await?;
+            let counted = last.0.get("seen").copied().unwrap_or(0);
+            ensure!(counted >= seen, "the filter has counted {counted} of {seen}");
             let unsettled = oracle::unsettled(&last.0, &last.1);
             ensure!(unsettled.is_empty(), unsettled.join("; "));
             Ok(())

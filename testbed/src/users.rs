@@ -59,6 +59,11 @@ impl Users {
         self.address
     }
 
+    /// The process: to pause, signal, measure.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// Its log.
     pub fn log(&self) -> &Log {
         self.process.log()

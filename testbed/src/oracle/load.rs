@@ -55,6 +55,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// How many got an answer, right or wrong.
+    pub fn answered(&self) -> usize {
+        self.attempts.iter().filter(|attempt| !matches!(attempt.outcome, Outcome::Unknown(_))).count()
+    }
+
     /// How many got the origin's answer.
     pub fn as_made(&self) -> usize {
         self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::AsMade).count()

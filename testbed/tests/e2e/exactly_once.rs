@@ -25,7 +25,7 @@ async fn two_thousand_exchanges_over_eight_connections_come_out_exactly_once(bed
     let stack = stack.envoy(|envoy| envoy.concurrency(2)).start().await?;
 
     let ledger = Load::start(&mint, stack.envoy.address(), 8, EXCHANGES).finish().await?;
-    let evidence = stack.evidence(oracle::SETTLED_WITHIN).await?;
+    let evidence = stack.evidence_of(&ledger).await?;
 
     let verdict = oracle::judge(&ledger, &evidence);
     verdict.exactly_once()?;

@@ -11,6 +11,7 @@
     reason = "a test: what does not hold must fail"
 )]
 
+mod demo;
 mod exactly_once;
 mod harness;
 mod parts;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     trials.extend(parts::trials(&bed));
     trials.extend(tutorial::trials(&bed));
     trials.extend(exactly_once::trials(&bed));
+    trials.extend(demo::trials(&bed));
 
     let conclusion = libtest_mimic::run(&arguments, trials);
     // The last owner: Kafka ends here, not at the end of the process.
