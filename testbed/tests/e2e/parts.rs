@@ -10,10 +10,10 @@ use tributary_testbed::{
     kafka::Kafka,
     message::{Call, End, Fields},
     origin::{Answer, Gate, Origin},
-    process::Scratch,
+    recordings::{Line, Recordings},
     stack::Bed,
-    wait,
 };
+use tributary_topic::{Record, Writer, WriterConfig};
 
 use crate::harness::trials;
 
@@ -153,34 +153,20 @@ async fn envoy_without_the_filter_lets_every_shape_through(_: &Bed) -> Result<()
 }
 
 async fn killed_kafka_comes_back_on_its_data(_: &Bed) -> Result<()> {
-    let mut kafka = Kafka::builder().setting("num.partitions", 1).start().await?;
-    let scratch = Scratch::new("topics")?;
-    let topics = |kafka: &Kafka, arguments: &[&str]| -> Result<_> {
-        let tool = kafka.tool("org.apache.kafka.tools.TopicCommand")?;
-        tool.args(["--bootstrap-server", kafka.brokers()]).args(arguments).start(&scratch.log("topics"))
-    };
-    let created = topics(&kafka, &["--create", "--topic", "kept"])?;
-    ended(&created).await?;
+    let mut kafka = Kafka::builder().start().await?;
+    let writer = Writer::new(WriterConfig::new(kafka.brokers(), "kept"))?;
+    writer.ensure_topic(1, 1).await?;
+    let written = writer.write([Record { value: "before".into(), ..Record::default() }]).await;
+    ensure!(written == [Ok(())], "{written:?}");
 
     kafka.pause()?;
     kafka.resume().await?;
     kafka.kill()?;
-    assert!(kafka.kill().is_ok() && kafka.pause().is_err(), "a killed broker is not there to be paused");
+    ensure!(kafka.pause().is_err(), "a killed broker is not there to be paused");
     kafka.start_again().await?;
 
-    let listed = topics(&kafka, &["--list"])?;
-    ended(&listed).await?;
-    assert!(listed.log().text().lines().any(|line| line == "kept"), "{}", listed.log().text());
-    Ok(())
-}
-
-async fn ended(tool: &tributary_testbed::process::Process) -> Result<()> {
-    let probe = async || {
-        let status = tool.exit();
-        ensure!(status.is_some(), "it runs");
-        Ok(status)
-    };
-    let status = wait::until("the end of Kafka's tool", Duration::from_secs(60), probe).await?;
-    ensure!(status.is_some_and(|status| status.success()), "{}", tool.log().text());
+    let mut recordings = Recordings::of_topic(kafka.brokers(), "kept").await?;
+    let lines = recordings.read().await?;
+    assert_eq!(lines.iter().map(Line::text).collect::<Result<Vec<_>>>()?, ["before"]);
     Ok(())
 }

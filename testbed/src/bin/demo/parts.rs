@@ -22,7 +22,7 @@ use crate::listen::Listen;
 const TOPIC: &str = "http_recordings";
 
 /// The collector has its sink in this time, or something is wrong.
-const SINK_WITHIN: Duration = Duration::from_secs(60);
+const SINK_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where the exchanges go.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ impl Parts {
     /// Starts Kafka (or not), the collector, the app and Envoy, and says so as they come up.
     pub(crate) async fn start(listen: &Listen, file: Option<&Path>) -> Result<Parts> {
         let began = Instant::now();
+        // What is missing is said before anything starts.
+        xtask::parts::envoy()?;
         let sink = match file {
             Some(path) => Sink::File(path.to_owned()),
             None => kafka(listen).await?,
