@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tributary_testbed::message::Call;
 
 use super::{
-    case::{Case, Says},
+    case::{Case, Says, Way},
     line::{Body, LIMIT},
 };
 
@@ -17,6 +17,10 @@ const DEFLATE: &[u8] = include_bytes!("testdata/text.deflate");
 const BROTLI: &[u8] = include_bytes!("testdata/text.br");
 const ZSTD: &[u8] = include_bytes!("testdata/text.zst");
 const GZIP_IN_BROTLI: &[u8] = include_bytes!("testdata/text.gz.br");
+
+/// A body may unpack to a mebibyte: this file does, the other to one byte more. Both hold nothing but `a`.
+const LARGEST: &[u8] = include_bytes!("testdata/largest.gz");
+const TOO_LARGE: &[u8] = include_bytes!("testdata/too-large.gz");
 
 /// The table.
 pub(crate) fn cases() -> Vec<Case> {
@@ -52,6 +56,10 @@ fn decoded() -> Vec<Case> {
         case("brotli", "br", BROTLI),
         case("zstd", "zstd", ZSTD),
         case("gzip and brotli", "gzip, br", GZIP_IN_BROTLI),
+        coded("gzip of a mebibyte", "gzip", LARGEST).ways(Way::HTTP1_ONLY).line(|line, _| {
+            line.body = Body::decoded("a".repeat(1024 * 1024), LARGEST.len() as u64, LARGEST.len() as u64);
+            line.response_body = line.body.clone();
+        }),
         Case::new(
             "gzip in chunks",
             Call::post("/").header("content-encoding", "gzip").chunks(pieces.clone()),
@@ -82,6 +90,7 @@ fn left() -> Vec<Case> {
         case("gzip with a wrong checksum", "gzip", turned(GZIP.len() - 8)),
         case("gzip that ends early", "gzip", GZIP.iter().copied().take(GZIP.len() - 20).collect()),
         case("text that calls itself gzip", "gzip", b"plain text".to_vec()),
+        case("gzip of more than a mebibyte", "gzip", TOO_LARGE.to_vec()).ways(Way::HTTP1_ONLY),
         case("unknown coding", "snappy", b"plain text".to_vec()),
         case("gzip of bytes that are no text", "gzip", stored_gzip(b"\x89PNG\xff\xfe", 0x7751_bd5a)),
     ]

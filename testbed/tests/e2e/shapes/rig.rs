@@ -14,9 +14,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::json;
 use tributary_testbed::{
     client::{PATIENCE, h1, h2},
+    collector::Accounting,
     envoy::{Config, EnvoyBuilder, Upstream},
     message::{Asked, Call, Payload, Reply},
-    oracle::{Counters, Evidence},
+    oracle::{self, Counters, Evidence},
     origin::{Answer, Origin},
     recordings::Line,
     stack::{Bed, Stack},
@@ -242,7 +243,7 @@ fn text(line: &Line) -> String {
     String::from_utf8_lossy(&line.bytes).into_owned()
 }
 
-/// The filter's counters against the table: each run counted under its outcome, and nothing else.
+/// The counters of filter and collector against the table: each run counted under its outcome, and nothing else.
 fn counters_against(cases: &[Case], evidence: &Evidence) -> Vec<String> {
     let recorded = expected_count(cases, |outcome| outcome == Outcome::Recorded) as u64;
     let mut expected = Counters::from([("captured".to_owned(), recorded), ("acked".to_owned(), recorded)]);
@@ -264,5 +265,14 @@ fn counters_against(cases: &[Case], evidence: &Evidence) -> Vec<String> {
         .filter(|(name, value)| counts_exchanges(name) && **value > 0)
         .map(|(name, value)| (name.clone(), *value))
         .collect();
-    if found == expected { Vec::new() } else { vec![format!("the filter counted {found:?} instead of {expected:?}")] }
+    let mut complaints = oracle::unsettled(&evidence.filter, &evidence.accounting);
+    if found != expected {
+        complaints.push(format!("the filter counted {found:?} instead of {expected:?}"));
+    }
+    let Accounting { received, accepted, kafka_acked, identity_exact, .. } = evidence.accounting;
+    if [received, accepted, kafka_acked] != [recorded; 3] || !identity_exact {
+        let told = format!("received {received}, accepted {accepted}, acked by Kafka {kafka_acked}");
+        complaints.push(format!("the collector's account is {told}; exact: {identity_exact}"));
+    }
+    complaints
 }
