@@ -13,9 +13,14 @@
 
 mod demo;
 mod exactly_once;
+mod failures;
 mod harness;
+mod http3;
 mod parts;
+mod replies;
+mod streams;
 mod tutorial;
+mod twin;
 
 use std::process::ExitCode;
 
@@ -30,8 +35,14 @@ fn main() -> ExitCode {
     trials.extend(tutorial::trials(&bed));
     trials.extend(exactly_once::trials(&bed));
     trials.extend(demo::trials(&bed));
+    let twin = twin::Shared::new(&bed);
+    trials.extend(streams::trials(&twin));
+    trials.extend(failures::trials(&twin));
+    trials.extend(replies::trials(&twin));
+    trials.extend(http3::trials(&twin));
 
     let conclusion = libtest_mimic::run(&arguments, trials);
+    drop(twin);
     // The last owner: Kafka ends here, not at the end of the process.
     drop(bed);
     conclusion.exit_code()
