@@ -85,7 +85,7 @@ impl CollectorBuilder {
         };
         let launch = self.launch.args(["--listen", &address.to_string()]);
         let process = launch.start(&scratch.log("collector"))?;
-        let collector = Collector { launch, address, process, scratch, _port: port };
+        let collector = Collector { launch, address, process, scratch, restarts: 0, _port: port };
         collector.alive().await?;
         Ok(collector)
     }
@@ -98,6 +98,7 @@ pub struct Collector {
     address: SocketAddr,
     process: Process,
     scratch: Scratch,
+    restarts: u32,
     /// Held for restarts; none with a fixed port.
     _port: Option<Port>,
 }
@@ -173,7 +174,13 @@ impl Collector {
     pub async fn start_again(&mut self) -> Result<()> {
         ensure!(!self.process.is_running(), "the collector still runs");
         self.process = self.launch.start(&self.scratch.log("collector"))?;
+        self.restarts += 1;
         self.alive().await
+    }
+
+    /// How often it was started again: its account begins anew each time.
+    pub fn restarts(&self) -> u32 {
+        self.restarts
     }
 
     /// The process: to pause, signal, measure.

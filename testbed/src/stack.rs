@@ -273,7 +273,9 @@ impl Stack {
         let mut recordings = self.recordings.lock().await;
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(5));
         let lines = tokio::time::timeout(left, recordings.read()).await.context("read the topic in time")??;
-        Ok(Evidence { lines: lines.to_vec(), filter: last.0, accounting: last.1 })
+        let (filter, accounting) = last;
+        let collector_restarts = self.collector.restarts();
+        Ok(Evidence { lines: lines.to_vec(), filter, accounting, collector_restarts })
     }
 
     async fn books(&self) -> Result<(oracle::Counters, crate::collector::Accounting)> {

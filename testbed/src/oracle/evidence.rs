@@ -14,8 +14,10 @@ pub struct Evidence {
     pub lines: Vec<Line>,
     /// The filter's counters as Envoy shows them, all VMs together.
     pub filter: Counters,
-    /// The collector's account.
+    /// The collector's account, since it was started last.
     pub accounting: Accounting,
+    /// How often the collector was started again. What came before is not in its account.
+    pub collector_restarts: u32,
 }
 
 /// The value of a counter, 0 if it is absent.

@@ -62,7 +62,7 @@ fn sound() -> (Ledger, Evidence) {
         sources: [(SOURCE.to_owned(), source)].into(),
         ..Accounting::default()
     };
-    (Ledger { mint, attempts }, Evidence { lines, filter: counters(&told), accounting })
+    (Ledger { mint, attempts }, Evidence { lines, filter: counters(&told), accounting, collector_restarts: 0 })
 }
 
 fn source(evidence: &mut Evidence) -> &mut SourceAccount {
@@ -284,6 +284,18 @@ fn gap_that_only_the_collector_knows_is_found() {
     source(&mut evidence).missing = 2;
 
     assert_eq!(judge(&ledger, &evidence).gaps.len(), 1);
+}
+
+#[test]
+fn collector_started_again_need_not_know_what_its_predecessor_took() {
+    let (ledger, mut evidence) = sound();
+    source(&mut evidence).missing = 2;
+    evidence.collector_restarts = 1;
+    judge(&ledger, &evidence).exactly_once().unwrap();
+
+    evidence.lines.remove(2);
+
+    assert_eq!(judge(&ledger, &evidence).gaps.len(), 1, "the gap in the topic stays one");
 }
 
 #[test]
