@@ -149,9 +149,9 @@ impl Counters {
         self.0.iter().filter(|(name, _)| !GAUGES.contains(&name.as_str())).map(|(_, value)| u128::from(*value)).sum()
     }
 
-    /// Whether the filter has had lines acknowledged, or rejected for good.
-    pub(crate) fn tell_of_acknowledged(&self) -> bool {
-        self.get("acked") > 0 || self.get("rejected") > 0
+    /// Lines that the filter has had acknowledged, or rejected for good.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        u64::try_from(self.get("acked") + self.get("rejected")).unwrap_or(u64::MAX)
     }
 
     /// Whether `seen` and `captured` are fully explained: DESIGN, "The accounting identity".

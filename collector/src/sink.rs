@@ -1,8 +1,13 @@
 //! Where exchanges go, and what a sink has to promise.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
 
 use serde::Serialize;
+use tributary_http_types::Timestamp;
 
 use crate::{accounting::StoredIn, lines::Exchange};
 
@@ -69,4 +74,10 @@ pub(crate) trait Sink: Send + Sync {
 
     /// Ends it, at most `within`. Nothing is stored after that.
     fn close(&self, within: Duration) -> BoxFuture<'_, ()>;
+}
+
+/// A moment as the format writes it: `2020-02-28T10:39:28.833Z`.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    let millis = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    Timestamp::from_unix_millis(i64::try_from(millis).unwrap_or(i64::MAX)).to_string()
 }

@@ -138,9 +138,17 @@ impl Health {
                     TopicError::NotAllowed { .. } => Cause::NotAllowed,
                     _ => Cause::NotDelivered,
                 };
-                self.note(cause, error.to_string());
+                // Whoever is not let in hears no answer either.
+                if cause != Cause::Unreachable || !self.has(Cause::Credentials) {
+                    self.note(cause, error.to_string());
+                }
             }
         }
+    }
+
+    /// Whether there is trouble of this kind.
+    pub(crate) fn has(&self, cause: Cause) -> bool {
+        self.problems().iter().any(|problem| problem.cause == cause)
     }
 
     /// Whether a write would only wait for its time-out: several looks in a row failed.
@@ -168,6 +176,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::error::KafkaError;
 
     fn missing() -> TopicError {
         TopicError::TopicMissing { topic: "t".to_owned(), brokers: "b:1".to_owned() }
@@ -197,6 +206,17 @@ mod tests {
         health.looked(Ok(()));
 
         assert_eq!(causes(&health), [Cause::NotAllowed]);
+    }
+
+    #[test]
+    fn refused_credentials_are_not_called_silence_too() {
+        let health = Health::default();
+        health.note(Cause::Credentials, "wrong password".to_owned());
+        let silent = KafkaError::MetadataFetch(Code::BrokerTransportFailure);
+
+        health.looked(Err(&TopicError::of("describe", "t", "b:1", silent)));
+
+        assert_eq!(causes(&health), [Cause::Credentials]);
     }
 
     #[test]

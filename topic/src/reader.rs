@@ -3,7 +3,11 @@
 //! It joins no consumer group and commits nothing, so any number of readers see all records and leave no trace.
 //! New partitions are followed, broker restarts outlived.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     ClientContext, Message,
@@ -36,6 +40,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How many events, and how long for each, to look through for the reason why nobody answered.
 const MAX_EVENTS_HEARD: u32 = 16;
 const HEAR_WITHIN: Duration = Duration::from_millis(50);
+
+/// The pause before a partition without a leader is asked again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// Looks in a row that must miss the topic until it counts as gone: a broker that has just started knows none yet.
 const LOOKS_UNTIL_GONE: u32 = 3;
@@ -100,6 +107,21 @@ pub struct Reader {
     topic: String,
     looks_without_topic: u32,
     unreachable: bool,
+    assigned: Assigned,
+}
+
+/// How far librdkafka is with what it was told to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Assigned {
+    /// Nothing yet.
+    Not,
+    /// It reads, or is about to for the first time.
+    Settled,
+    /// It was told anew, and nothing has been heard since: it may still be stopping what it read before.
+    ///
+    /// To be told again, or to be closed, in this moment ends the process: it stops what it is stopping, and then asserts
+    /// that a partition stops once (librdkafka 2.12, `rd_kafka_assignment_partition_stopped`).
+    Anew,
 }
 
 type TopicConsumer = StreamConsumer<LogContext>;
@@ -148,7 +170,9 @@ impl Reader {
         let positions = Positions::at(start, &bounds);
         let watch = Watch::start(&consumer, &topic)
             .map_err(|error| TopicError::Client { brokers: brokers.clone(), reason: format!("no thread: {error}") })?;
-        let reader = Reader { watch, consumer, positions, brokers, topic, looks_without_topic: 0, unreachable: false };
+        let (looks_without_topic, unreachable, assigned) = (0, false, Assigned::Not);
+        let mut reader =
+            Reader { watch, consumer, positions, brokers, topic, looks_without_topic, unreachable, assigned };
         reader.assign()?;
         Ok(reader)
     }
@@ -198,6 +222,9 @@ impl Reader {
         let partitions = self.positions.partitions().collect();
         let bounds = bounds(&self.consumer, &self.topic, Some(partitions)).await;
         self.positions.mark_end(&bounds.map_err(|error| self.failed(error))?);
+        if self.is_at_end() || self.assigned == Assigned::Anew {
+            return Ok(());
+        }
         // Takes back what was fetched ahead, and with it the news of an end that was the end before this mark.
         self.assign()
     }
@@ -224,6 +251,7 @@ impl Reader {
     }
 
     fn note_read(&mut self, delivered: &Delivered) {
+        self.assigned = Assigned::Settled;
         (self.unreachable, self.looks_without_topic) = (false, 0);
         let (partition, offset) = (delivered.partition, delivered.offset);
         if let Some(expected_offset) = self.positions.read(partition, offset) {
@@ -257,6 +285,7 @@ impl Reader {
     fn failed_to_read(&mut self, error: KafkaError) -> Result<(), TopicError> {
         match (&error, code_of(&error)) {
             (KafkaError::PartitionEOF(partition), _) => {
+                self.assigned = Assigned::Settled;
                 self.positions.reached_end(*partition);
                 Ok(())
             }
@@ -277,9 +306,14 @@ impl Reader {
         }
     }
 
-    fn assign(&self) -> Result<(), TopicError> {
+    fn assign(&mut self) -> Result<(), TopicError> {
         let assigned = self.positions.assignment(&self.topic).and_then(|list| self.consumer.assign(&list));
-        assigned.map_err(|error| self.failed(error))
+        assigned.map_err(|error| self.failed(error))?;
+        self.assigned = match self.assigned {
+            Assigned::Not => Assigned::Settled,
+            Assigned::Settled | Assigned::Anew => Assigned::Anew,
+        };
+        Ok(())
     }
 
     fn failed(&self, error: KafkaError) -> TopicError {
@@ -315,11 +349,25 @@ async fn bounds(
             Some(partitions) => partitions,
             None => (0..partition_count(&consumer, &topic, ANSWER_WITHIN)?).collect(),
         };
-        let of = |partition| {
-            let (low, end) = consumer.fetch_watermarks(&topic, partition, ANSWER_WITHIN)?;
-            Ok((partition, Bounds { low, end }))
-        };
-        partitions.into_iter().map(of).collect()
+        partitions.into_iter().map(|partition| Ok((partition, bounds_of(&consumer, &topic, partition)?))).collect()
     };
     tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled))
+}
+
+/// The bounds of one partition. Blocks. A partition that has just been made, or whose broker has just gone, has no
+/// leader for a moment: it is asked again.
+fn bounds_of(consumer: &TopicConsumer, topic: &str, partition: i32) -> Result<Bounds, KafkaError> {
+    let deadline = Instant::now() + ANSWER_WITHIN;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN) {
+            Ok((low, end)) => return Ok(Bounds { low, end }),
+            Err(error) if has_no_leader(&error) && Instant::now() < deadline => thread::sleep(ASK_AGAIN_AFTER),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn has_no_leader(error: &KafkaError) -> bool {
+    let passing = [Code::NotLeaderForPartition, Code::LeaderNotAvailable, Code::FencedLeaderEpoch];
+    code_of(error).is_some_and(|code| passing.contains(&code))
 }

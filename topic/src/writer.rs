@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     TopicError, WriterConfig,
-    admin::{TopicAdmin, TopicFacts},
+    admin::{Limits, TopicAdmin, TopicFacts},
     health::{Cause, Health, Problem},
     log::LogGate,
 };
@@ -91,7 +91,7 @@ impl Writer {
         let log = Arc::new(LogGate::default());
         let parts = lane_parts("main", &config, &budget, &health, &log);
         let main = Lane::new(config.producer()?, parts)?;
-        let admin = TopicAdmin::new(&config, Arc::clone(&log))?;
+        let admin = TopicAdmin::new(&config)?;
         Ok(Writer { config, main, alone: OnceCell::new(), admin, budget, health, log })
     }
 
@@ -143,7 +143,7 @@ impl Writer {
     /// # Errors
     /// All of [`TopicError`] but `Setting`. Trying again later is right for each of them.
     pub async fn ensure_topic(&self, partitions: i32, replication: i32) -> Result<TopicFacts, TopicError> {
-        let outcome = self.admin.ensure(&self.config.topic, partitions, replication).await;
+        let outcome = self.ensure(&self.config.topic, partitions, replication).await;
         self.health.looked(outcome.as_ref().map(drop));
         let facts = outcome?;
         if let Some(limit) = facts.max_message_bytes {
@@ -162,7 +162,7 @@ impl Writer {
         partitions: i32,
         replication: i32,
     ) -> Result<TopicFacts, TopicError> {
-        self.admin.ensure(topic, partitions, replication).await
+        self.ensure(topic, partitions, replication).await
     }
 
     /// What keeps records from being acknowledged at present; empty if nothing does.
@@ -196,6 +196,24 @@ impl Writer {
             flushed && flushed_alone
         };
         tokio::task::spawn_blocking(flush).await.unwrap_or(false)
+    }
+
+    async fn ensure(&self, topic: &str, partitions: i32, replication: i32) -> Result<TopicFacts, TopicError> {
+        let seen = self.main.look(topic).await;
+        let (created, (partitions, replicas)) = match seen
+            .map_err(|error| TopicError::of("describe", topic, &self.config.brokers, error))
+        {
+            Ok(seen) => (false, seen),
+            Err(TopicError::TopicMissing { .. }) => {
+                let created = self.admin.create(topic, partitions, replication).await?;
+                // Its metadata may take a moment to spread; what we asked for is what it is.
+                let asked_for = (usize::try_from(partitions).unwrap_or(1), usize::try_from(replication).unwrap_or(0));
+                (created, self.main.look(topic).await.unwrap_or(asked_for))
+            }
+            Err(other) => return Err(other),
+        };
+        let Limits { max_message_bytes, min_in_sync_replicas } = self.admin.limits(topic).await;
+        Ok(TopicFacts { created, partitions, replicas, max_message_bytes, min_in_sync_replicas })
     }
 
     async fn write_on(&self, lane: &Lane, topic: &str, records: &[&Record]) -> Vec<Result<(), RecordError>> {

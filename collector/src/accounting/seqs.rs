@@ -85,11 +85,6 @@ impl Seqs {
         }
     }
 
-    /// The smallest number seen; `None` if none was.
-    pub(super) fn min(&self) -> Option<u64> {
-        self.ranges.first().map(|(first, _)| *first)
-    }
-
     /// The largest number seen; `None` if none was.
     pub(super) fn max(&self) -> Option<u64> {
         self.ranges.last().map(|(_, last)| *last)

@@ -33,7 +33,7 @@ fn the_report_has_the_shape_that_is_promised() {
     let accounting = Accounting::new(StoredIn::Kafka, 10);
     let settled = Settled { rejected: 1, dead_lettered: 1, ..lines("ab", &[0, 1, 3]) };
 
-    accounting.settle(Some(&sender("ab", 0, "seen=5,captured=5,acked=4,in_flight=1")), &settled);
+    accounting.settle(Some(&sender("ab", 0, "seen=5,captured=5,acked=0,in_flight=5")), &settled);
     accounting.refuse(RefusedAs::Busy, 7, None);
     accounting.refuse(RefusedAs::Auth, 0, None);
 
@@ -47,8 +47,8 @@ fn the_report_has_the_shape_that_is_promised() {
         "bodies": {"decoded": 0, "left_corrupt": 0, "left_too_large": 0, "left_not_text": 0, "left_unknown": 0},
         "identity_exact": true, "sources_evicted": 0,
         "sources": {"ab": {
-            "last_seen": null, "from_seq": 0, "max_seq": 3, "missing": 1, "gaps": [[2, 2]], "duplicates": 0,
-            "counters": {"seen": 5, "captured": 5, "acked": 4, "in_flight": 1}, "identity_exact": true,
+            "last_seen": null, "acked_elsewhere": 0, "max_seq": 3, "missing": 1, "gaps": [[2, 2]], "duplicates": 0,
+            "counters": {"seen": 5, "captured": 5, "acked": 0, "in_flight": 5}, "identity_exact": true,
         }},
     });
     assert_eq!(report, expected);

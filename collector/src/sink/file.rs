@@ -13,15 +13,14 @@ use std::{
         mpsc,
     },
     thread::JoinHandle,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
 use thiserror::Error;
 use tokio::sync::oneshot;
-use tributary_http_types::Timestamp;
 
-use super::{BoxFuture, Condition, Sink, Trouble, Verdict};
+use super::{BoxFuture, Condition, Sink, Trouble, Verdict, rfc3339};
 use crate::{accounting::StoredIn, lines::Exchange};
 
 use tail::Tail;
@@ -32,6 +31,10 @@ mod tests;
 
 /// Posts that share one sync at most.
 const MAX_POSTS_A_SYNC: usize = 256;
+
+/// How long a failed append is held against the disk when nobody tries again: a collector that is not ready gets no
+/// posts, and without posts would never learn that there is room again.
+const FAILURE_LASTS: Duration = Duration::from_secs(30);
 
 /// Posts that may wait for the disk.
 const MAX_WAITING: usize = 1024;
@@ -67,8 +70,16 @@ pub(crate) struct FileSink {
 
 #[derive(Default)]
 struct Shared {
-    trouble: Mutex<Option<(String, SystemTime)>>,
+    failure: Mutex<Option<Failure>>,
     queued: AtomicU64,
+}
+
+/// Appends that failed, without a good one in between.
+#[derive(Clone)]
+struct Failure {
+    why: String,
+    since: SystemTime,
+    last: Instant,
 }
 
 struct Job {
@@ -129,13 +140,7 @@ impl Sink for FileSink {
     }
 
     fn condition(&self) -> Condition {
-        let trouble = self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let since = |time: SystemTime| {
-            let millis = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
-            Timestamp::from_unix_millis(i64::try_from(millis).unwrap_or(i64::MAX)).to_string()
-        };
-        let degraded = trouble.map(|(why, time)| Trouble { cause: "file", why, since: since(time) });
-        Condition { degraded: degraded.into_iter().collect(), warnings: Vec::new() }
+        self.shared.condition_at(Instant::now())
     }
 
     fn queued_bytes(&self) -> u64 {
@@ -172,18 +177,28 @@ fn run(mut tail: Tail, waiting: &mpsc::Receiver<Job>, shared: &Shared) {
 impl Shared {
     /// Remembers how the last append went, and logs when that changes.
     fn tell(&self, error: Option<&io::Error>) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        match (error, trouble.as_mut()) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        match (error, failure.as_mut()) {
             (None, None) => {}
             (None, Some(_)) => {
-                *trouble = None;
+                *failure = None;
                 tracing::info!("The file takes exchanges again.");
             }
-            (Some(error), Some(known)) => known.0 = error.to_string(),
+            (Some(error), Some(known)) => {
+                known.why = error.to_string();
+                known.last = Instant::now();
+            }
             (Some(error), None) => {
                 tracing::warn!(%error, "The file cannot take exchanges.");
-                *trouble = Some((error.to_string(), SystemTime::now()));
+                *failure = Some(Failure { why: error.to_string(), since: SystemTime::now(), last: Instant::now() });
             }
         }
+    }
+
+    fn condition_at(&self, now: Instant) -> Condition {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let present = failure.filter(|failure| now.duration_since(failure.last) < FAILURE_LASTS);
+        let trouble = |failure: Failure| Trouble { cause: "file", why: failure.why, since: rfc3339(failure.since) };
+        Condition { degraded: present.map(trouble).into_iter().collect(), warnings: Vec::new() }
     }
 }

@@ -10,10 +10,9 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
-use tributary_http_types::Timestamp;
 use tributary_topic::{Record, RecordError, TopicError, TopicFacts, Writer, WriterConfig};
 
-use super::{BoxFuture, Condition, Sink, Trouble, Verdict};
+use super::{BoxFuture, Condition, Sink, Trouble, Verdict, rfc3339};
 use crate::{accounting::StoredIn, lines::Exchange};
 
 mod dead_letter;
@@ -247,11 +246,6 @@ fn record(exchange: &Exchange, key: Key) -> Record {
     }
     headers.push(("content-type", Bytes::from_static(b"application/json")));
     Record { key, value: exchange.line.clone(), headers }
-}
-
-fn rfc3339(time: SystemTime) -> String {
-    let millis = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    Timestamp::from_unix_millis(i64::try_from(millis).unwrap_or(i64::MAX)).to_string()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -23,12 +23,16 @@ use super::{
 };
 use crate::{
     TopicError,
+    admin::{ANSWER_WITHIN, shape},
     error::code_of,
     health::{Cause, Health},
     log::LogGate,
 };
 
 type Producer = ThreadedProducer<Callbacks>;
+
+/// A producer that dies at once (a right is missing) is not replaced in a frenzy, but within 5 s all the same.
+const LIVES_AT_LEAST: Duration = Duration::from_secs(4);
 
 /// What librdkafka calls, on its own thread.
 struct Callbacks {
@@ -47,7 +51,9 @@ impl ClientContext for Callbacks {
         match code_of(&error) {
             // The instance will never deliver again (librdkafka, INTRODUCTION.md, "Fatal errors").
             Some(Code::Fatal) => self.dead.store(true, Ordering::Release),
-            Some(Code::AllBrokersDown) => self.health.note(Cause::Unreachable, reason.to_owned()),
+            Some(Code::AllBrokersDown) if !self.health.has(Cause::Credentials) => {
+                self.health.note(Cause::Unreachable, reason.to_owned())
+            }
             Some(code @ (Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL)) => {
                 self.health.note(Cause::of(code), reason.to_owned());
             }
@@ -79,13 +85,20 @@ pub(super) struct Lane {
     name: &'static str,
     producer: RwLock<Arc<Producer>>,
     /// Also the lock under which a producer is replaced, so that only one hand does it.
-    settings: Mutex<ClientConfig>,
+    plan: Mutex<Plan>,
     budget: Arc<Budget>,
     health: Arc<Health>,
     log: Arc<LogGate>,
     brokers: String,
     /// How long a producer that is replaced may still work on what it has.
     farewell: Duration,
+}
+
+/// What the next producer is built from.
+struct Plan {
+    settings: ClientConfig,
+    /// When one was last built because its forerunner had died.
+    revived: Option<Instant>,
 }
 
 /// What a [`Lane`] shares with its writer.
@@ -102,7 +115,16 @@ impl Lane {
     pub(super) fn new(settings: ClientConfig, parts: LaneParts) -> Result<Lane, TopicError> {
         let LaneParts { name, budget, health, log, brokers, farewell } = parts;
         let producer = RwLock::new(Arc::new(build(&settings, &budget, &health, &log, &brokers)?));
-        Ok(Lane { name, producer, settings: Mutex::new(settings), budget, health, log, brokers, farewell })
+        Ok(Lane {
+            name,
+            producer,
+            plan: Mutex::new(Plan { settings, revived: None }),
+            budget,
+            health,
+            log,
+            brokers,
+            farewell,
+        })
     }
 
     /// Gives all records to librdkafka; resolves with the failures when the last report is in. The budget has been
@@ -140,28 +162,39 @@ impl Lane {
         if !is_dead(&producer) {
             return producer;
         }
-        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
         // Somebody may have been faster.
         let producer = self.present();
-        if !is_dead(&producer) {
+        if !is_dead(&producer) || plan.revived.is_some_and(|when| when.elapsed() < LIVES_AT_LEAST) {
             return producer;
         }
-        let reason = producer.client().fatal_error().map_or_else(String::new, |(code, text)| format!("{code}: {text}"));
-        tracing::error!(lane = self.name, reason, "Producer is dead, building a new one.");
-        self.health.note(Cause::NotDelivered, format!("the producer died and was built anew: {reason}"));
-        self.renew(&settings).unwrap_or(producer)
+        let (code, text) = producer.client().fatal_error().unwrap_or((Code::Fatal, String::new()));
+        tracing::error!(lane = self.name, %code, text, "Producer is dead, building a new one.");
+        self.health.note(Cause::of(code), format!("the producer died and was built anew: {code}: {text}"));
+        plan.revived = Some(Instant::now());
+        self.renew(&plan.settings).unwrap_or(producer)
     }
 
     /// Builds the producer anew with one setting changed; the old one finishes what it has.
     pub(super) fn change(&self, name: &str, value: &str) -> Result<(), TopicError> {
-        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = settings.clone();
+        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = plan.settings.clone();
         changed.set(name, value);
         let outcome = self.renew(&changed).map(drop);
         if outcome.is_ok() {
-            *settings = changed;
+            plan.settings = changed;
         }
         outcome
+    }
+
+    /// Asks Kafka for the topic's partitions and smallest number of replicas.
+    pub(super) async fn look(&self, topic: &str) -> Result<(usize, usize), KafkaError> {
+        let (producer, topic) = (self.living(), topic.to_owned());
+        let ask = move || {
+            let metadata = producer.client().fetch_metadata(Some(&topic), ANSWER_WITHIN)?;
+            shape(&metadata, &topic)
+        };
+        tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled))
     }
 
     /// Builds the producer anew if it is dead.
@@ -171,7 +204,7 @@ impl Lane {
 
     /// The number that a setting has, if it was set.
     pub(super) fn setting(&self, name: &str) -> Option<u64> {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner).get(name)?.parse().ok()
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).settings.get(name)?.parse().ok()
     }
 
     /// Lets the producer finish. `false`: time is up and records are still unacknowledged.

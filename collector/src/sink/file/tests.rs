@@ -157,6 +157,16 @@ async fn a_failing_disk_stores_nothing_says_why_and_is_tried_again() {
     assert_eq!(fs::read_to_string(&path).expect("readable"), "two\n");
 }
 
+#[test]
+fn a_failure_is_not_held_against_a_disk_that_nobody_tries() {
+    let shared = Shared::default();
+    let now = Instant::now();
+    shared.tell(Some(&io::Error::from(io::ErrorKind::StorageFull)));
+
+    assert_eq!(shared.condition_at(now).degraded.len(), 1);
+    assert_eq!(shared.condition_at(now + FAILURE_LASTS * 2).degraded.len(), 0);
+}
+
 #[tokio::test]
 async fn a_closed_sink_stores_nothing() {
     let directory = directory();
