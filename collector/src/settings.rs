@@ -127,7 +127,13 @@ pub struct Settings {
     pub max_queue_bytes: u64,
 
     /// Any librdkafka setting (sasl.mechanism=PLAIN); may be given several times, in the environment one a line
-    #[arg(long, env = "TRIBUTARY_KAFKA_CONFIG", help_heading = "Kafka", value_name = "NAME=VALUE")]
+    #[arg(
+        long,
+        env = "TRIBUTARY_KAFKA_CONFIG",
+        hide_env_values = true,
+        help_heading = "Kafka",
+        value_name = "NAME=VALUE"
+    )]
     #[arg(value_delimiter = '\n', value_parser = setting)]
     pub kafka_config: Vec<(String, String)>,
 

@@ -49,6 +49,15 @@ fn every_flag_has_a_variable_named_after_it() {
     }
 }
 
+// Passwords of Kafka may stand there.
+#[test]
+fn help_does_not_show_what_the_environment_holds_for_kafka() {
+    let command = Settings::command();
+    let flag = command.get_arguments().find(|flag| flag.get_long() == Some("kafka-config")).expect("the flag");
+
+    assert!(flag.is_hide_env_values_set());
+}
+
 #[test]
 fn every_flag_says_what_it_is_for() {
     for flag in Settings::command().get_arguments() {
