@@ -11,13 +11,18 @@
     reason = "a test: what does not hold must fail"
 )]
 
+mod cli;
+mod collector;
 mod demo;
 mod exactly_once;
 mod failures;
 mod harness;
 mod http3;
+mod life;
 mod parts;
+mod readers;
 mod replies;
+mod shapes;
 mod streams;
 mod tutorial;
 mod twin;
@@ -35,15 +40,22 @@ fn main() -> ExitCode {
     trials.extend(tutorial::trials(&bed));
     trials.extend(exactly_once::trials(&bed));
     trials.extend(demo::trials(&bed));
+    trials.extend(life::trials(&bed));
+    trials.extend(collector::trials(&bed));
+    trials.extend(cli::trials(&bed));
+    trials.extend(shapes::trials(&bed));
     let twin = twin::Shared::new(&bed);
     trials.extend(streams::trials(&twin));
     trials.extend(failures::trials(&twin));
     trials.extend(replies::trials(&twin));
     trials.extend(http3::trials(&twin));
+    trials.extend(readers::trials());
 
+    tributary_testbed::readers::start_keeping();
     let conclusion = libtest_mimic::run(&arguments, trials);
     drop(twin);
     // The last owner: Kafka ends here, not at the end of the process.
     drop(bed);
-    conclusion.exit_code()
+    let last = readers::run_last(&arguments);
+    if conclusion.has_failed() { conclusion.exit_code() } else { last.exit_code() }
 }
