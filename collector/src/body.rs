@@ -12,7 +12,7 @@ use crate::{budget::Held, error::Refusal, post::Encoding};
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
 /// Bodies up to this many bytes are unpacked on the spot; a larger one goes to a thread that may be busy.
-pub(crate) const SMALL_BYTES: usize = 64 * 1024;
+pub(crate) const SMALL_BYTES: usize = 256 * 1024;
 
 /// The bounds of one body.
 #[derive(Clone, Copy, Debug)]

@@ -122,3 +122,6 @@ impl Collector {
         finished && stored
     }
 }
+
+#[cfg(test)]
+mod tests;

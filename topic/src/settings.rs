@@ -19,7 +19,9 @@ pub struct WriterConfig {
     /// How long the producer waits for company before it sends a record. 0 to 1 s, default 5 ms: at 100 records a
     /// write that costs 3.6 µs CPU a record, at 0 ms 4.7 µs (measured).
     pub linger: Duration,
-    /// How batches are compressed.
+    /// How batches are compressed. Default lz4: with records of 1.6 KB as varied as traffic it costs 8.3 µs of our CPU
+    /// and 7.3 µs of the broker's a record and leaves 631 bytes; zstd 13.5, 9.0 and 428; none 7.0, 12.3 and 1766
+    /// (`examples/codecs.rs`, one broker, medians of 5 interleaved rounds).
     pub compression: Compression,
     /// Bytes of records (keys and values) that may wait for their acknowledgement. 64 KiB to 2 GiB, default 64 MiB;
     /// a write over it gets [`RecordError::Busy`](crate::RecordError::Busy) at once.
