@@ -1,6 +1,6 @@
 //! The calls of `docker compose` for one project.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -64,8 +64,8 @@ impl Engine {
     pub(super) fn consume(&self) -> Result<String> {
         let mut consumer = compose(&["exec", "-T", "kafka", "/opt/kafka/bin/kafka-console-consumer.sh"]);
         consumer.args(["--bootstrap-server", "localhost:9092", "--topic", TOPIC, "--from-beginning"]);
-        // Ends when nothing has come for this long, and calls that a failure.
-        consumer.args(["--timeout-ms", "5000"]);
+        // Ends when nothing has come for this long, and calls that a failure, with a trace.
+        consumer.args(["--timeout-ms", "5000"]).stderr(Stdio::null());
         process::output_of_any_end(&mut consumer).context("read the topic with Kafka's console consumer")
     }
 
