@@ -96,7 +96,7 @@ pub struct Settings {
     #[arg(long, env = "TRIBUTARY_KEY", help_heading = "Kafka", default_value = "id", value_enum)]
     pub key: KeyChoice,
 
-    /// Where a record goes that Kafka finds too large, without its bodies [default: <topic>.dead-letter]; "" for nowhere
+    /// Where a record goes that Kafka finds too large, without its bodies [default: TOPIC.dead-letter]; "" for nowhere
     #[arg(long, env = "TRIBUTARY_DEAD_LETTER_TOPIC", help_heading = "Kafka", value_name = "TOPIC")]
     #[arg(value_parser = values::topic_or_none)]
     pub dead_letter_topic: Option<String>,

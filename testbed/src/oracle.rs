@@ -8,7 +8,7 @@
 //! (lines of the topic, the filter's counters from Envoy, the collector's account)
 //! ```
 //! [`Mint`] makes exchange number n the same way each time, so clients, origin and judge agree on every byte without
-//! talking to each other. [`judge`] is a pure function, and its tests show that it catches each kind of fault.
+//! talking to each other. [`judge()`] is a pure function, and its tests show that it catches each kind of fault.
 
 mod evidence;
 mod identity;

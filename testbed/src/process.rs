@@ -1,6 +1,6 @@
 //! Processes that belong to this one: each in its own group, its output in a file, gone when the owner is gone.
 //!
-//! However the owner ends (return, panic, Ctrl-C, SIGKILL), the groups end with it: the [guard] sees to it.
+//! However the owner ends (return, panic, Ctrl-C, SIGKILL), the groups end with it: `guard` sees to it.
 //! A process starts behind a gate that is opened only after the guard knows its group, so that no moment is left in
 //! which the owner's death would leave it behind.
 

@@ -2,7 +2,7 @@
 //!
 //! The libraries are fetched parts (`http-types` 0.0.18 of PyPI, 0.6.1 of npm); two small programs in
 //! `testbed/readers/` call them and print what they read. Where a library is known to give back something else than
-//! it was given, [`expected`] says so, one case at a time; everything else has to be equal, field by field.
+//! it was given, `expected` says so, one case at a time; everything else has to be equal, field by field.
 
 mod expected;
 
