@@ -1,7 +1,9 @@
 //! The published readers of HTTP Types read what the filter writes: odd exchanges written here, and at the end of a
 //! run every line that came out of Kafka in it.
 
-use anyhow::{Context, Result, ensure};
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, ensure};
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 use tributary_http_types::{BodyRef, ExchangeRef, MetaRef, Method, Protocol, RequestRef, ResponseRef, Timestamp};
 use tributary_testbed::readers::{self, Reader, Verdict};
@@ -146,9 +148,15 @@ fn every_line_of_this_run_is_read_as_it_is() -> Result<()> {
     let count = lines.iter().filter(|byte| **byte == b'\n').count();
     ensure!(count > 0, "no line came out of Kafka before this test: it has to run last");
 
-    for reader in READERS {
-        let verdict = reader.read(&lines)?;
+    let lines = lines.as_slice();
+    let verdicts = thread::scope(|scope| {
+        // At once: some ten thousand lines take either of them a while.
+        let running = READERS.map(|reader| scope.spawn(move || reader.read(lines)));
+        running.map(|reader| reader.join().map_err(|_| anyhow!("a reader's thread died"))?)
+    });
 
+    for (reader, verdict) in READERS.into_iter().zip(verdicts) {
+        let verdict = verdict?;
         ensure!(verdict.read + verdict.without_response == count, "{reader:?}: {verdict:?} of {count}");
         // Aborts are a few of the shapes; were they most lines, the comparison would prove little.
         ensure!(verdict.read > verdict.without_response, "{reader:?}: {verdict:?}");
