@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// How long a sink that nothing was stored in may take to end.
+const UNUSED_SINK_ENDS_WITHIN: Duration = Duration::from_secs(5);
+
 /// Why a collector does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -86,7 +89,8 @@ impl Collector {
         let listener = match TcpListener::bind(settings.listen).await {
             Ok(listener) => listener,
             Err(error) => {
-                sink.close(Duration::ZERO).await;
+                // Nothing was stored yet, so it ends at once; but it has to be waited for, or its file stays locked.
+                sink.close(UNUSED_SINK_ENDS_WITHIN).await;
                 return Err(listen(error));
             }
         };
