@@ -23,7 +23,6 @@ pub(crate) use source::SourceReport;
 use crate::{decode::DecodeCounts, error::RefusedAs, post::Sender};
 use source::Source;
 
-mod seqs;
 mod source;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@
 //!   into one line in one pass, straight into a `Vec<u8>`.
 //! - [`HttpExchange`] is the owned exchange: what [`HttpExchange::from_line`] reads and what it writes back.
 //! - [`check_line`] is the reader without keeping: the same verdicts, almost no allocation.
+//! - [`SeqSet`] is what a consumer keeps of the numbers of one source: gaps and repetitions.
 //!
 //! ```
 //! use tributary_http_types::{HttpExchange, Method};
@@ -27,6 +28,7 @@ mod meta;
 mod method;
 mod query;
 mod read;
+mod seqs;
 mod timestamp;
 mod write;
 
@@ -36,4 +38,5 @@ pub use exchange::{BodyRef, ExchangeRef, HttpExchange, HttpRequest, HttpResponse
 pub use fields::Fields;
 pub use meta::{BodyFacts, Direction, Meta, MetaRef};
 pub use method::{Method, Protocol};
+pub use seqs::{Seen, SeqSet};
 pub use timestamp::Timestamp;

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, time::SystemTime};
 
 use serde::Serialize;
+use tributary_http_types::{Seen, SeqSet};
 
-use super::seqs::{Seen, Seqs};
 use crate::{post::Counters, sink::rfc3339};
 
 /// Gaps that an answer lists at most, for each source.
@@ -14,7 +14,7 @@ const MAX_GAPS_LISTED: usize = 100;
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) last_seen: SystemTime,
-    seqs: Seqs,
+    seqs: SeqSet,
     duplicates: u64,
     reported: Option<Counters>,
     /// Lines of it that were acknowledged before this collector first heard of it: by another one, or by this one before
@@ -39,7 +39,7 @@ pub(crate) struct SourceReport {
 
 impl Source {
     pub(super) fn new(now: SystemTime) -> Source {
-        Source { last_seen: now, seqs: Seqs::default(), duplicates: 0, reported: None, acked_elsewhere: 0 }
+        Source { last_seen: now, seqs: SeqSet::default(), duplicates: 0, reported: None, acked_elsewhere: 0 }
     }
 
     /// An exchange of it was accepted or rejected for good.

@@ -1,6 +1,9 @@
-//! Which sequence numbers of a source have been seen: gaps and repetitions, in bounded memory.
+//! Which sequence numbers of a source have been seen: gaps and repetitions, in bounded memory. Collector and consumers
+//! keep one for each source, so that all of them mean the same by a gap.
 
 use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
 
 /// Ranges kept for a source at most; a source without losses needs one.
 const MAX_RANGES: usize = 1024;
@@ -10,10 +13,10 @@ const MAX_RANGES: usize = 1024;
 /// ```json
 /// 0 1 2 5 6 9  →  0..=2, 5..=6, 9..=9: gaps 3..=4 and 7..=8
 /// ```
-/// Past [`MAX_RANGES`] the two lowest ranges become one; what was missing between them stays counted in
+/// Past 1,024 ranges the two lowest ranges become one; what was missing between them stays counted in
 /// [`missing`](Self::missing), but is no longer listed, and is taken as a repetition if it comes after all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seqs {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeqSet {
     ranges: Vec<(u64, u64)>,
     /// Numbers that were missing inside ranges that were made one.
     forgotten: u64,
@@ -21,16 +24,16 @@ pub(super) struct Seqs {
 
 /// Whether a number was new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub enum Seen {
     /// It was not there before.
     First,
     /// It was.
     Again,
 }
 
-impl Seqs {
+impl SeqSet {
     /// Adds a number.
-    pub(super) fn add(&mut self, seq: u64) -> Seen {
+    pub fn add(&mut self, seq: u64) -> Seen {
         // Nearly always: the next one after the largest.
         if let Some((_, last)) = self.ranges.last_mut()
             && last.checked_add(1) == Some(seq)
@@ -86,17 +89,17 @@ impl Seqs {
     }
 
     /// The largest number seen; `None` if none was.
-    pub(super) fn max(&self) -> Option<u64> {
+    pub fn max(&self) -> Option<u64> {
         self.ranges.last().map(|(_, last)| *last)
     }
 
     /// How many numbers below the largest are missing.
-    pub(super) fn missing(&self) -> u64 {
+    pub fn missing(&self) -> u64 {
         self.gaps().map(|gap| gap.end() - gap.start() + 1).sum::<u64>() + self.forgotten
     }
 
     /// The missing numbers below the largest, lowest first, without the forgotten ones.
-    pub(super) fn gaps(&self) -> impl Iterator<Item = RangeInclusive<u64>> + '_ {
+    pub fn gaps(&self) -> impl Iterator<Item = RangeInclusive<u64>> + '_ {
         let starts = std::iter::once(0).chain(self.ranges.iter().map(|(_, last)| last.saturating_add(1)));
         starts
             .zip(&self.ranges)
@@ -111,15 +114,15 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    fn seqs(numbers: impl IntoIterator<Item = u64>) -> Seqs {
-        let mut seqs = Seqs::default();
+    fn seqs(numbers: impl IntoIterator<Item = u64>) -> SeqSet {
+        let mut seqs = SeqSet::default();
         for number in numbers {
             seqs.add(number);
         }
         seqs
     }
 
-    fn gaps(seqs: &Seqs) -> Vec<(u64, u64)> {
+    fn gaps(seqs: &SeqSet) -> Vec<(u64, u64)> {
         seqs.gaps().map(|gap| gap.into_inner()).collect()
     }
 
@@ -140,7 +143,7 @@ mod tests {
 
     #[test]
     fn nothing_seen_means_nothing_missing() {
-        assert_eq!((Seqs::default().max(), Seqs::default().missing()), (None, 0));
+        assert_eq!((SeqSet::default().max(), SeqSet::default().missing()), (None, 0));
     }
 
     #[test]
@@ -164,7 +167,7 @@ mod tests {
         #[test]
         fn it_is_the_set_of_what_was_added(numbers in proptest::collection::vec(0u64..300, 0..400)) {
             let mut model = BTreeSet::new();
-            let mut seqs = Seqs::default();
+            let mut seqs = SeqSet::default();
 
             for number in numbers {
                 let expected = if model.insert(number) { Seen::First } else { Seen::Again };
