@@ -178,7 +178,8 @@ async fn ensure_topic(args: &SendArgs, writer: &Writer, mut stop: Stop) -> Resul
 
 /// Why Kafka refuses the credentials, if it does: a look at the topic says only that nobody answered.
 fn refusal(writer: &Writer) -> Option<Problem> {
-    writer.health().into_iter().find(|problem| problem.cause == Cause::Credentials)
+    let is_refusal = |cause| matches!(cause, Cause::Credentials | Cause::Certificate);
+    writer.health().into_iter().find(|problem| is_refusal(problem.cause))
 }
 
 /// Takes batch after batch, in order, until the input ends, Kafka takes no more, or the user stops it.

@@ -91,9 +91,9 @@ impl App {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether exchanges can be stored, and this collector is not ending.
+    /// Whether posts would be taken, and this collector is not ending.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.draining.load(Ordering::Relaxed) && self.sink.condition().degraded.is_empty()
+        !self.draining.load(Ordering::Relaxed) && !self.sink.condition().refuses
     }
 
     /// The routes.
@@ -113,13 +113,15 @@ async fn live() -> &'static str {
     "live\n"
 }
 
+/// Ready means: a post would be taken. What is degraded all the same is listed.
+///
 /// ```json
 /// {"ready":false,"draining":false,"degraded":[{"cause":"unreachable","why":"…","since":"…"}],"warnings":[]}
 /// ```
 async fn ready(State(app): State<Arc<App>>) -> Response {
     let draining = app.draining.load(Ordering::Relaxed);
     let condition = app.sink.condition();
-    let is_ready = !draining && condition.degraded.is_empty();
+    let is_ready = !draining && !condition.refuses;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "ready": is_ready,

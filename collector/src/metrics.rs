@@ -22,9 +22,12 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use tributary_topic::Cause;
+
 use crate::{
     accounting::{SourceTotals, Totals},
     app::App,
+    sink::{Condition, KafkaCounts},
 };
 
 /// What connections count, outside the account.
@@ -153,7 +156,11 @@ impl Writer<'_, '_> {
 
     fn state(&mut self, app: &App) -> fmt::Result {
         let condition = app.sink.condition();
-        self.gauge("ready", "1 while exchanges can be stored and the collector is not ending", app.is_ready().into())?;
+        self.gauge("ready", "1 while posts would be taken and the collector is not ending", app.is_ready().into())?;
+        self.degraded(&condition)?;
+        if let Some(counts) = app.sink.kafka_counts() {
+            self.kafka(&counts)?;
+        }
         self.gauge("sink_warnings", "What an operator should know, see /ready", condition.warnings.len() as u64)?;
         self.gauge("bytes_in_flight", "Bytes of bodies held", app.budget.used())?;
         self.gauge("sink_queued_bytes", "Bytes that wait to become durable", app.sink.queued_bytes())?;
@@ -171,6 +178,30 @@ impl Writer<'_, '_> {
                 ("tls_failed", load(&counts.tls_failed)),
             ],
         )
+    }
+
+    /// All causes that Kafka may give, and what else is wrong: an alarm on one finds it there before it first happens.
+    fn degraded(&mut self, condition: &Condition) -> fmt::Result {
+        let present = |cause: &str| condition.degraded.iter().any(|trouble| trouble.cause == cause);
+        let mut causes: Vec<&str> = Cause::ALL.iter().map(|cause| cause.as_str()).collect();
+        for trouble in &condition.degraded {
+            if !causes.contains(&trouble.cause) {
+                causes.push(trouble.cause);
+            }
+        }
+        let help = "1 for what is wrong now, by cause; see /ready for the words";
+        let mut family = self.0.encode_descriptor("degraded", help, None, MetricType::Gauge)?;
+        for cause in causes {
+            ConstGauge::new(i64::from(present(cause))).encode(family.encode_family(&[("cause", cause)])?)?;
+        }
+        Ok(())
+    }
+
+    fn kafka(&mut self, counts: &KafkaCounts) -> fmt::Result {
+        let help = "Tries to write a record that Kafka did not acknowledge, by cause";
+        self.counters("kafka_records_failed", help, "cause", &counts.failed_records)?;
+        let help = "Kafka producers that died of a fatal error and were replaced";
+        self.counter("kafka_producers_replaced", help, counts.replaced_producers)
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {

@@ -49,10 +49,21 @@ pub(crate) struct Trouble {
 /// What a sink says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Condition {
-    /// What keeps it from storing; empty when all is well.
+    /// Whether a post would most likely be refused now.
+    pub refuses: bool,
+    /// What is wrong; empty when all is well.
     pub degraded: Vec<Trouble>,
     /// What an operator should know, though it stores.
     pub warnings: Vec<String>,
+}
+
+/// What a sink that writes to Kafka counts beside the account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KafkaCounts {
+    /// Tries to write a record that failed, by what kept it.
+    pub failed_records: Vec<(&'static str, u64)>,
+    /// Producers that died and were replaced.
+    pub replaced_producers: u64,
 }
 
 /// A place that keeps exchanges.
@@ -68,6 +79,11 @@ pub(crate) trait Sink: Send + Sync {
 
     /// How it is.
     fn condition(&self) -> Condition;
+
+    /// What it counts of Kafka; `None` if it does not write there.
+    fn kafka_counts(&self) -> Option<KafkaCounts> {
+        None
+    }
 
     /// Bytes that wait inside to become durable.
     fn queued_bytes(&self) -> u64;

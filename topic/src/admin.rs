@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -19,6 +19,9 @@ use crate::{TopicError, WriterConfig};
 /// How long Kafka may take for an answer.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
+/// How long the limits of a topic are taken for known: an operator may change them at any time.
+const LIMITS_LAST: Duration = Duration::from_secs(60);
+
 /// What is known of a topic that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TopicFacts {
@@ -28,11 +31,29 @@ pub struct TopicFacts {
     pub partitions: usize,
     /// The smallest number of replicas that a partition has.
     pub replicas: usize,
+    /// The smallest number of replicas that are in sync; 0 for a partition without a leader.
+    pub in_sync_replicas: usize,
     /// Bytes of the largest batch it takes (`max.message.bytes`); `None` if we may not know.
     pub max_message_bytes: Option<u64>,
     /// How many replicas must have a record before it is acknowledged (`min.insync.replicas`); `None` if we may not
     /// know.
     pub min_in_sync_replicas: Option<u64>,
+}
+
+impl TopicFacts {
+    /// Why a write that waits for all in-sync replicas is refused, if it is: too few of them, or no leader. Brokers
+    /// since Kafka 4.0 ask for no more replicas than there are (KIP-966), and older ones refuse then too, which the
+    /// reports on records tell.
+    pub(crate) fn lacking_replicas(&self) -> Option<String> {
+        let asked_for = self.min_in_sync_replicas.map_or(1, |min| usize::try_from(min).unwrap_or(usize::MAX));
+        let needed = asked_for.min(self.replicas).max(1);
+        let in_sync = self.in_sync_replicas;
+        match in_sync {
+            0 => Some("a partition has no leader".to_owned()),
+            _ if in_sync < needed => Some(format!("a partition has {in_sync} of {needed} needed replicas in sync")),
+            _ => None,
+        }
+    }
 }
 
 /// The part of [`TopicFacts`] that needs a right of its own to ask for.
@@ -49,8 +70,8 @@ pub(crate) struct Limits {
 pub(crate) struct TopicAdmin {
     settings: ClientConfig,
     brokers: String,
-    /// Asked once a topic, and again after [`forget_limits`](Self::forget_limits).
-    limits: Mutex<HashMap<String, Limits>>,
+    /// With the time of the answer; asked for again after [`LIMITS_LAST`] and [`forget_limits`](Self::forget_limits).
+    limits: Mutex<HashMap<String, (Limits, Instant)>>,
 }
 
 impl TopicAdmin {
@@ -83,10 +104,14 @@ impl TopicAdmin {
 
     /// What the topic takes, as far as we may know.
     pub(crate) async fn limits(&self, topic: &str) -> Limits {
-        if let Some(known) = self.lock().get(topic) {
-            return *known;
+        let known = self.lock().get(topic).copied();
+        if let Some((limits, at)) = known
+            && at.elapsed() < LIMITS_LAST
+        {
+            return limits;
         }
-        let Ok(client) = self.client() else { return Limits::default() };
+        let known = known.map_or(Limits::default(), |(limits, _)| limits);
+        let Ok(client) = self.client() else { return known };
         let options = AdminOptions::new().request_timeout(Some(ANSWER_WITHIN));
         let answer = client.describe_configs([&ResourceSpecifier::Topic(topic)], &options).await;
         drop_elsewhere(client);
@@ -100,9 +125,9 @@ impl TopicAdmin {
             }
             // A right that we need not have (DESCRIBE_CONFIGS): do without, and do not ask again and again.
             Ok(Some(Err(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed))) => Limits::default(),
-            _ => return Limits::default(),
+            _ => return known,
         };
-        self.lock().insert(topic.to_owned(), limits);
+        self.lock().insert(topic.to_owned(), (limits, Instant::now()));
         limits
     }
 
@@ -110,7 +135,7 @@ impl TopicAdmin {
         self.settings.create_with_context(Quiet).map_err(|error| TopicError::of_settings(&self.brokers, error))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Limits>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Limits, Instant)>> {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -131,14 +156,52 @@ fn drop_elsewhere(client: AdminClient<Quiet>) {
     tokio::task::spawn_blocking(move || drop(client));
 }
 
-/// Partitions and smallest number of replicas, as librdkafka tells it.
-pub(crate) fn shape(metadata: &Metadata, topic: &str) -> Result<(usize, usize), KafkaError> {
+/// Partitions, and the smallest numbers of replicas and of those in sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) partitions: usize,
+    pub(crate) replicas: usize,
+    pub(crate) in_sync: usize,
+}
+
+/// The shape of a topic, as librdkafka tells it.
+pub(crate) fn shape(metadata: &Metadata, topic: &str) -> Result<Shape, KafkaError> {
     let Some(topic) = metadata.topics().iter().find(|known| known.name() == topic) else {
         return Err(KafkaError::MetadataFetch(Code::UnknownTopicOrPartition));
     };
     if let Some(error) = topic.error() {
         return Err(KafkaError::MetadataFetch(error.into()));
     }
-    let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0);
-    Ok((topic.partitions().len(), replicas))
+    let partitions = topic.partitions();
+    let replicas = partitions.iter().map(|partition| partition.replicas().len()).min().unwrap_or(0);
+    let in_sync =
+        partitions.iter().map(|partition| if partition.leader() < 0 { 0 } else { partition.isr().len() }).min();
+    Ok(Shape { partitions: partitions.len(), replicas, in_sync: in_sync.unwrap_or(0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(replicas: usize, in_sync_replicas: usize, min_in_sync_replicas: Option<u64>) -> TopicFacts {
+        TopicFacts {
+            created: false,
+            partitions: 3,
+            replicas,
+            in_sync_replicas,
+            max_message_bytes: None,
+            min_in_sync_replicas,
+        }
+    }
+
+    #[test]
+    fn too_few_replicas_in_sync_are_named() {
+        let lacking = |replicas, in_sync, min| facts(replicas, in_sync, min).lacking_replicas();
+
+        assert_eq!(lacking(3, 2, Some(2)), None);
+        assert_eq!(lacking(3, 1, Some(2)).as_deref(), Some("a partition has 1 of 2 needed replicas in sync"));
+        assert_eq!(lacking(1, 1, Some(2)), None);
+        assert_eq!(lacking(3, 1, None), None);
+        assert_eq!(lacking(3, 0, None).as_deref(), Some("a partition has no leader"));
+    }
 }

@@ -22,6 +22,8 @@ mod admin;
 mod error;
 mod health;
 mod log;
+#[cfg(any(test, feature = "mock"))]
+pub mod mock;
 mod reader;
 mod settings;
 mod writer;

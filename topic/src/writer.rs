@@ -3,7 +3,10 @@
 //! An acknowledgement means: in Kafka, with `acks=all`. Everything else is told apart by what the caller has to do:
 //! try again, or never. The writer outlives fatal producer errors, brokers that go and topics that vanish.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use rdkafka::error::RDKafkaErrorCode as Code;
@@ -12,14 +15,16 @@ use tokio::sync::OnceCell;
 
 use crate::{
     TopicError, WriterConfig,
-    admin::{Limits, TopicAdmin, TopicFacts},
-    health::{Cause, Health, Problem},
+    admin::{Limits, Shape, TopicAdmin, TopicFacts},
+    health::{Cause, Health, Problem, Witness},
     log::LogGate,
 };
 
+use circuit::Circuit;
 use lane::{Lane, LaneParts};
 use pending::Budget;
 
+mod circuit;
 mod lane;
 mod pending;
 #[cfg(test)]
@@ -60,6 +65,8 @@ pub enum RecordError {
     /// Not acknowledged; whether Kafka has it is unknown. Try again (and expect duplicates).
     #[error("not acknowledged: {reason}")]
     Retriable {
+        /// What kind of trouble.
+        cause: Cause,
         /// What kept it.
         reason: String,
     },
@@ -77,6 +84,7 @@ pub struct Writer {
     admin: TopicAdmin,
     budget: Arc<Budget>,
     health: Arc<Health>,
+    circuit: Circuit,
     log: Arc<LogGate>,
 }
 
@@ -92,16 +100,31 @@ impl Writer {
         let parts = lane_parts("main", &config, &budget, &health, &log);
         let main = Lane::new(config.producer()?, parts)?;
         let admin = TopicAdmin::new(&config)?;
-        Ok(Writer { config, main, alone: OnceCell::new(), admin, budget, health, log })
+        let circuit = Circuit::default();
+        Ok(Writer { config, main, alone: OnceCell::new(), admin, budget, health, circuit, log })
     }
 
     /// Writes `records` into the topic and waits until Kafka has answered for each; one verdict a record, in order.
     ///
-    /// It takes about the delivery timeout at most, twice that if a batch has to be taken apart. Dropping the future
-    /// does not call the records back.
+    /// It takes about the delivery timeout at most, twice that if a batch has to be taken apart. When the last writes
+    /// all failed it answers at once and sends nothing, but for one a second that tries ([`is_blocked`](Self::is_blocked)).
+    /// Dropping the future does not call the records back.
     pub async fn write(&self, records: impl AsRef<[Record]>) -> Vec<Result<(), RecordError>> {
+        let records = records.as_ref();
+        if records.is_empty() {
+            return Vec::new();
+        }
+        if !self.circuit.enter(Instant::now()) {
+            let cause = self.health.problems().first().map_or(Cause::NotDelivered, |problem| problem.cause);
+            let reason = "kafka did not take the records before it".to_owned();
+            return vec![Err(RecordError::Retriable { cause, reason }); records.len()];
+        }
         let verdicts = self.write_to(&self.config.topic, records).await;
-        if verdicts.iter().any(Result::is_ok) {
+        // One partition that takes nothing is trouble, though its neighbours take records.
+        if verdicts.iter().any(|verdict| matches!(verdict, Err(RecordError::Retriable { .. }))) {
+            self.circuit.failed(Instant::now());
+        } else if verdicts.iter().any(Result::is_ok) {
+            self.circuit.succeeded();
             self.health.acknowledged();
         }
         verdicts
@@ -144,10 +167,17 @@ impl Writer {
     /// All of [`TopicError`] but `Setting`. Trying again later is right for each of them.
     pub async fn ensure_topic(&self, partitions: i32, replication: i32) -> Result<TopicFacts, TopicError> {
         let outcome = self.ensure(&self.config.topic, partitions, replication).await;
+        self.circuit.looked(outcome.is_ok());
         self.health.looked(outcome.as_ref().map(drop));
         let facts = outcome?;
         if let Some(limit) = facts.max_message_bytes {
             self.fit_batches(limit);
+        }
+        // A topic that was created a moment ago has no leaders yet.
+        if !facts.created
+            && let Some(lacking) = facts.lacking_replicas()
+        {
+            self.health.note(Cause::TooFewReplicas, lacking, Witness::Look);
         }
         Ok(facts)
     }
@@ -172,10 +202,27 @@ impl Writer {
         self.health.problems()
     }
 
-    /// Whether a write would only wait for its time-out: the last looks at the topic all failed. A caller that has
-    /// another way for its records can take it at once.
+    /// Whether a write would be refused at once now, because the last writes or looks at the topic all failed. A caller
+    /// that has another way for its records can take it without waiting for a time-out. One write a second is let
+    /// through to try while looks succeed.
     pub fn is_blocked(&self) -> bool {
-        self.health.is_blocked()
+        !self.circuit.admits(Instant::now())
+    }
+
+    /// Whether most writes are refused, as [`is_blocked`](Self::is_blocked), but without the moments in which one may
+    /// try: for whoever asks whether to send records here at all.
+    pub fn is_refusing(&self) -> bool {
+        self.circuit.is_open(Instant::now())
+    }
+
+    /// How many records ever failed by this cause; those that were refused without a try are not among them.
+    pub fn failed_records(&self, cause: Cause) -> u64 {
+        self.health.failed(cause)
+    }
+
+    /// How many producers had to be replaced because they had died.
+    pub fn replaced_producers(&self) -> u64 {
+        self.main.revived() + self.alone.get().map_or(0, Lane::revived)
     }
 
     /// Bytes of records that wait for their acknowledgement.
@@ -200,20 +247,29 @@ impl Writer {
 
     async fn ensure(&self, topic: &str, partitions: i32, replication: i32) -> Result<TopicFacts, TopicError> {
         let seen = self.main.look(topic).await;
-        let (created, (partitions, replicas)) = match seen
-            .map_err(|error| TopicError::of("describe", topic, &self.config.brokers, error))
-        {
-            Ok(seen) => (false, seen),
-            Err(TopicError::TopicMissing { .. }) => {
-                let created = self.admin.create(topic, partitions, replication).await?;
-                // Its metadata may take a moment to spread; what we asked for is what it is.
-                let asked_for = (usize::try_from(partitions).unwrap_or(1), usize::try_from(replication).unwrap_or(0));
-                (created, self.main.look(topic).await.unwrap_or(asked_for))
-            }
-            Err(other) => return Err(other),
-        };
+        let (created, shape) =
+            match seen.map_err(|error| TopicError::of("describe", topic, &self.config.brokers, error)) {
+                Ok(seen) => (false, seen),
+                Err(TopicError::TopicMissing { .. }) => {
+                    let created = self.admin.create(topic, partitions, replication).await?;
+                    // Its metadata may take a moment to spread; what we asked for is what it is.
+                    let replicas = usize::try_from(replication).unwrap_or(0);
+                    let partitions = usize::try_from(partitions).unwrap_or(1);
+                    let asked_for = Shape { partitions, replicas, in_sync: replicas.max(1) };
+                    (created, self.main.look(topic).await.unwrap_or(asked_for))
+                }
+                Err(other) => return Err(other),
+            };
         let Limits { max_message_bytes, min_in_sync_replicas } = self.admin.limits(topic).await;
-        Ok(TopicFacts { created, partitions, replicas, max_message_bytes, min_in_sync_replicas })
+        let Shape { partitions, replicas, in_sync } = shape;
+        Ok(TopicFacts {
+            created,
+            partitions,
+            replicas,
+            in_sync_replicas: in_sync,
+            max_message_bytes,
+            min_in_sync_replicas,
+        })
     }
 
     async fn write_on(&self, lane: &Lane, topic: &str, records: &[&Record]) -> Vec<Result<(), RecordError>> {
@@ -223,16 +279,20 @@ impl Writer {
         }
         let Some(failures) = lane.write(topic, records, bytes).await else {
             let reason = "the producer was given up".to_owned();
-            return vec![Err(RecordError::Retriable { reason }); records.len()];
+            return vec![Err(RecordError::Retriable { cause: Cause::NotDelivered, reason }); records.len()];
         };
         let mut verdicts = vec![Ok(()); records.len()];
         for (place, code) in failures {
             let bytes = records.get(place as usize).map_or(0, |record| record.bytes());
-            if let Some(verdict) = verdicts.get_mut(place as usize) {
-                *verdict = Err(verdict_of(code, bytes));
+            let outcome = verdict_of(code, bytes);
+            if topic == self.config.topic
+                && let RecordError::Retriable { cause, reason } = &outcome
+            {
+                self.health.count(*cause, 1);
+                self.health.note(*cause, reason.clone(), Witness::Report);
             }
-            if topic == self.config.topic && !matches!(verdict_of(code, 0), RecordError::TooLarge { .. }) {
-                self.health.note(Cause::of(code), code.to_string());
+            if let Some(verdict) = verdicts.get_mut(place as usize) {
+                *verdict = Err(outcome);
             }
         }
         verdicts
@@ -251,16 +311,15 @@ impl Writer {
         lane.ok()
     }
 
-    /// Makes batches no larger than the topic takes: else each of them fails and goes record by record.
+    /// Makes batches no larger than the topic takes: else each of them fails and goes record by record. When the topic
+    /// takes more again, so do they.
     fn fit_batches(&self, max_message_bytes: u64) {
         let chosen = self.config.settings.iter().any(|(name, _)| name == "batch.size");
-        if chosen
-            || max_message_bytes >= DEFAULT_BATCH_BYTES
-            || self.main.setting("batch.size") == Some(max_message_bytes)
-        {
+        let fitting = max_message_bytes.clamp(1, DEFAULT_BATCH_BYTES);
+        if chosen || self.main.setting("batch.size").unwrap_or(DEFAULT_BATCH_BYTES) == fitting {
             return;
         }
-        match self.main.change("batch.size", &max_message_bytes.max(1).to_string()) {
+        match self.main.change("batch.size", &fitting.to_string()) {
             Ok(()) => tracing::info!(max_message_bytes, "Batches made to fit the topic."),
             Err(error) => tracing::warn!(%error, "Batches could not be made to fit the topic."),
         }
@@ -301,6 +360,6 @@ fn verdict_of(code: Code, bytes: u64) -> RecordError {
         }
         Code::InvalidRecord | Code::InvalidDifferentRecord => RecordError::Rejected { reason: code.to_string() },
         Code::QueueFull => RecordError::Busy,
-        other => RecordError::Retriable { reason: other.to_string() },
+        other => RecordError::Retriable { cause: Cause::of(other), reason: other.to_string() },
     }
 }

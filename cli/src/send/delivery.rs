@@ -89,6 +89,8 @@ async fn rest(pause: Duration, stop: &mut Option<Stop>) {
 mod tests {
     use std::cell::RefCell;
 
+    use tributary_topic::Cause;
+
     use super::*;
 
     /// Answers each write with the next list of verdicts, and keeps which values were written.
@@ -112,7 +114,7 @@ mod tests {
     }
 
     fn away() -> RecordError {
-        RecordError::Retriable { reason: "broker away".into() }
+        RecordError::Retriable { cause: Cause::Unreachable, reason: "broker away".into() }
     }
 
     const LONG: Duration = Duration::from_secs(3600);

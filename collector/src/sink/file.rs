@@ -199,6 +199,7 @@ impl Shared {
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let present = failure.filter(|failure| now.duration_since(failure.last) < FAILURE_LASTS);
         let trouble = |failure: Failure| Trouble { cause: "file", why: failure.why, since: rfc3339(failure.since) };
-        Condition { degraded: present.map(trouble).into_iter().collect(), warnings: Vec::new() }
+        let degraded: Vec<Trouble> = present.map(trouble).into_iter().collect();
+        Condition { refuses: !degraded.is_empty(), degraded, warnings: Vec::new() }
     }
 }

@@ -10,10 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
-use tributary_topic::{Record, RecordError, TopicError, TopicFacts, Writer, WriterConfig};
+use tributary_topic::{Cause, Problem, Record, RecordError, TopicError, TopicFacts, Writer, WriterConfig};
 
-use super::{BoxFuture, Condition, Sink, Trouble, Verdict, rfc3339};
-use crate::{accounting::StoredIn, lines::Exchange};
+use super::{BoxFuture, Condition, KafkaCounts, Sink, Trouble, Verdict, rfc3339};
+use crate::{accounting::StoredIn, lines::Exchange, log::Gate};
 
 mod dead_letter;
 
@@ -60,6 +60,8 @@ struct Shared {
     seen: AtomicBool,
     since: SystemTime,
     warnings: Mutex<Vec<String>>,
+    /// Whether nobody can make the topic of dead letters, though it is missing.
+    no_dead_letters: AtomicBool,
 }
 
 impl KafkaSink {
@@ -76,6 +78,7 @@ impl KafkaSink {
             seen: AtomicBool::new(false),
             since: SystemTime::now(),
             warnings: Mutex::default(),
+            no_dead_letters: AtomicBool::new(false),
         });
         let (stop, stopped) = watch::channel(false);
         let keeper = tokio::spawn(keep(Arc::clone(&shared), stopped));
@@ -110,6 +113,13 @@ impl KafkaSink {
             match writer.write_to(topic, [letter]).await.first() {
                 Some(Ok(())) => return Verdict::Rejected { error: error.to_string(), dead_lettered: true },
                 Some(Err(RecordError::TooLarge { .. } | RecordError::Rejected { .. })) => {}
+                Some(Err(RecordError::Retriable { cause, .. })) if self.shared.buries_nothing(*cause) => {
+                    static LOST: Gate = Gate::new();
+                    if let Some(held_back) = LOST.pass() {
+                        tracing::error!(topic, cause = cause.as_str(), held_back, "No dead letter could be written.");
+                    }
+                    break;
+                }
                 Some(Err(RecordError::Retriable { .. } | RecordError::Busy)) | None => return Verdict::Unknown,
             }
         }
@@ -133,6 +143,12 @@ impl Sink for KafkaSink {
 
     fn condition(&self) -> Condition {
         self.shared.condition()
+    }
+
+    fn kafka_counts(&self) -> Option<KafkaCounts> {
+        let writer = self.shared.writer()?;
+        let failed_records = Cause::ALL.map(|cause| (cause.as_str(), writer.failed_records(cause))).to_vec();
+        Some(KafkaCounts { failed_records, replaced_producers: writer.replaced_producers() })
     }
 
     fn queued_bytes(&self) -> u64 {
@@ -163,19 +179,31 @@ impl Shared {
         self.writer.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    fn problems(&self) -> Vec<Problem> {
+        self.writer().map(|writer| writer.health()).unwrap_or_default()
+    }
+
     fn condition(&self) -> Condition {
-        let mut degraded: Vec<Trouble> = self
-            .writer()
-            .map(|writer| writer.health())
-            .unwrap_or_default()
-            .into_iter()
-            .map(|problem| Trouble { cause: problem.cause.as_str(), why: problem.why, since: rfc3339(problem.since) })
-            .collect();
-        if degraded.is_empty() && !self.seen.load(Ordering::Relaxed) {
+        let seen = self.seen.load(Ordering::Relaxed);
+        let told = |problem: Problem| Trouble {
+            cause: problem.cause.as_str(),
+            why: problem.why,
+            since: rfc3339(problem.since),
+        };
+        let mut degraded: Vec<Trouble> = self.problems().into_iter().map(told).collect();
+        if degraded.is_empty() && !seen {
             let why = "the topic has not been seen yet".to_owned();
             degraded.push(Trouble { cause: "starting", why, since: rfc3339(self.since) });
         }
-        Condition { degraded, warnings: self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone() }
+        let refuses = !seen || self.writer().is_none_or(|writer| writer.is_refusing());
+        let warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Condition { refuses, degraded, warnings }
+    }
+
+    /// Whether a letter that failed by this cause will fail again. Its neighbours lie in the topic already, and would
+    /// come again with every try: the record is rejected then, which its sender counts.
+    fn buries_nothing(&self, cause: Cause) -> bool {
+        cause == Cause::NotAllowed || (cause == Cause::TopicMissing && self.no_dead_letters.load(Ordering::Relaxed))
     }
 
     /// Looks at both topics.
@@ -189,10 +217,12 @@ impl Shared {
             let TopicFacts { created, partitions, replicas, .. } = facts;
             tracing::info!(topic = config.topic, created, partitions, replicas, "Topic is there.");
         }
-        if let Some(topic) = dead_letter_topic
-            && let Err(error) = writer.ensure_other_topic(topic, 1, *replication).await
-        {
-            warnings.push(format!("no dead letters: {error}"));
+        if let Some(topic) = dead_letter_topic {
+            let outcome = writer.ensure_other_topic(topic, 1, *replication).await;
+            self.no_dead_letters.store(matches!(outcome, Err(TopicError::NotAllowed { .. })), Ordering::Relaxed);
+            if let Err(error) = outcome {
+                warnings.push(format!("no dead letters: {error}"));
+            }
         }
         *self.warnings.lock().unwrap_or_else(PoisonError::into_inner) = warnings;
         Ok(())
@@ -201,20 +231,22 @@ impl Shared {
 
 /// Looks after the topic until the sink is closed, and tells the log when something changes.
 async fn keep(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
-    let mut known: Vec<&'static str> = Vec::new();
+    let mut known: Vec<Cause> = Vec::new();
     while !*stopped.borrow() {
         // The error is in the writer's health too, which holds what deliveries saw besides.
         let _ = shared.look().await;
-        let degraded = shared.condition().degraded;
-        let causes: Vec<&'static str> = degraded.iter().map(|trouble| trouble.cause).collect();
-        for trouble in degraded.iter().filter(|trouble| !known.contains(&trouble.cause)) {
-            tracing::warn!(cause = trouble.cause, why = trouble.why, "Kafka cannot take exchanges.");
+        let problems = shared.problems();
+        for Problem { cause, why, .. } in problems.iter().filter(|problem| !known.contains(&problem.cause)) {
+            match cause.needs_a_hand() {
+                true => tracing::error!(cause = cause.as_str(), why, "Kafka takes no exchanges until somebody acts."),
+                false => tracing::warn!(cause = cause.as_str(), why, "Kafka cannot take exchanges."),
+            }
         }
-        if causes.is_empty() && !known.is_empty() {
+        if problems.is_empty() && !known.is_empty() {
             tracing::info!("Kafka takes exchanges again.");
         }
-        let pause = if causes.is_empty() { LOOK_EVERY } else { LOOK_AGAIN_AFTER };
-        known = causes;
+        let pause = if problems.is_empty() { LOOK_EVERY } else { LOOK_AGAIN_AFTER };
+        known = problems.into_iter().map(|problem| problem.cause).collect();
         tokio::select! {
             () = sleep(pause) => {}
             _ = stopped.changed() => return,

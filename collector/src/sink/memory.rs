@@ -75,7 +75,7 @@ impl Sink for MemorySink {
         let trouble =
             |cause| Trouble { cause, why: "told to".to_owned(), since: "2020-02-28T10:39:28.833Z".to_owned() };
         let degraded = if self.behaviour() == Behaviour::Store { vec![] } else { vec![trouble("memory")] };
-        Condition { degraded, warnings: vec![] }
+        Condition { refuses: !degraded.is_empty(), degraded, warnings: vec![] }
     }
 
     fn queued_bytes(&self) -> u64 {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -23,9 +23,9 @@ use super::{
 };
 use crate::{
     TopicError,
-    admin::{ANSWER_WITHIN, shape},
+    admin::{ANSWER_WITHIN, Shape, shape},
     error::code_of,
-    health::{Cause, Health},
+    health::{Cause, Health, Witness},
     log::LogGate,
 };
 
@@ -51,11 +51,11 @@ impl ClientContext for Callbacks {
         match code_of(&error) {
             // The instance will never deliver again (librdkafka, INTRODUCTION.md, "Fatal errors").
             Some(Code::Fatal) => self.dead.store(true, Ordering::Release),
-            Some(Code::AllBrokersDown) if !self.health.has(Cause::Credentials) => {
-                self.health.note(Cause::Unreachable, reason.to_owned())
+            Some(Code::AllBrokersDown) if !self.health.knows_a_refusal() => {
+                self.health.note(Cause::Unreachable, reason.to_owned(), Witness::Look);
             }
             Some(code @ (Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL)) => {
-                self.health.note(Cause::of(code), reason.to_owned());
+                self.health.note(Cause::of(code), reason.to_owned(), Witness::Look);
             }
             // One broker of several that is away is librdkafka's business; it logs it.
             _ => {}
@@ -92,6 +92,8 @@ pub(super) struct Lane {
     brokers: String,
     /// How long a producer that is replaced may still work on what it has.
     farewell: Duration,
+    /// Producers that died and were replaced.
+    revived: AtomicU64,
 }
 
 /// What the next producer is built from.
@@ -124,6 +126,7 @@ impl Lane {
             log,
             brokers,
             farewell,
+            revived: AtomicU64::new(0),
         })
     }
 
@@ -170,9 +173,19 @@ impl Lane {
         }
         let (code, text) = producer.client().fatal_error().unwrap_or((Code::Fatal, String::new()));
         tracing::error!(lane = self.name, %code, text, "Producer is dead, building a new one.");
-        self.health.note(Cause::of(code), format!("the producer died and was built anew: {code}: {text}"));
+        let why = format!("the producer died and was built anew: {code}: {text}");
+        self.health.note(Cause::of(code), why, Witness::Report);
         plan.revived = Some(Instant::now());
-        self.renew(&plan.settings).unwrap_or(producer)
+        match self.renew(&plan.settings) {
+            Ok(new) => {
+                self.revived.fetch_add(1, Ordering::Relaxed);
+                new
+            }
+            Err(error) => {
+                tracing::error!(lane = self.name, %error, "No new producer; tried again in some seconds.");
+                producer
+            }
+        }
     }
 
     /// Builds the producer anew with one setting changed; the old one finishes what it has.
@@ -187,8 +200,13 @@ impl Lane {
         outcome
     }
 
-    /// Asks Kafka for the topic's partitions and smallest number of replicas.
-    pub(super) async fn look(&self, topic: &str) -> Result<(usize, usize), KafkaError> {
+    /// How many producers died and were replaced.
+    pub(super) fn revived(&self) -> u64 {
+        self.revived.load(Ordering::Relaxed)
+    }
+
+    /// Asks Kafka for the topic's partitions and replicas.
+    pub(super) async fn look(&self, topic: &str) -> Result<Shape, KafkaError> {
         let (producer, topic) = (self.living(), topic.to_owned());
         let ask = move || {
             let metadata = producer.client().fetch_metadata(Some(&topic), ANSWER_WITHIN)?;

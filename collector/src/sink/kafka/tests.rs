@@ -23,7 +23,14 @@ fn nowhere() -> KafkaSettings {
 }
 
 fn facts(replicas: usize, min_in_sync_replicas: Option<u64>) -> TopicFacts {
-    TopicFacts { created: false, partitions: 3, replicas, max_message_bytes: None, min_in_sync_replicas }
+    TopicFacts {
+        created: false,
+        partitions: 3,
+        replicas,
+        in_sync_replicas: replicas,
+        max_message_bytes: None,
+        min_in_sync_replicas,
+    }
 }
 
 #[test]
@@ -58,7 +65,8 @@ fn weak_topics_are_warned_of() {
 async fn a_sink_that_never_saw_its_topic_is_not_ready() {
     let sink = KafkaSink::open(nowhere()).expect("good settings");
 
-    assert!(!sink.condition().degraded.is_empty());
+    let condition = sink.condition();
+    assert!(condition.refuses && !condition.degraded.is_empty());
     sink.close(Duration::from_secs(5)).await;
 }
 
