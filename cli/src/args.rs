@@ -39,6 +39,7 @@ Exit codes:
   0   done
   1   some lines were not delivered; each is named on stderr
   64  the arguments or settings cannot be used
+  65  a file, or the topic, is not what it has to be
   66  the input cannot be opened
   69  Kafka cannot be worked with: no answer, topic missing, not allowed
   74  the output cannot be written";
@@ -48,7 +49,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::failure::{EXIT_FAULT, EXIT_INCOMPLETE, EXIT_NO_INPUT, EXIT_UNAVAILABLE, EXIT_USAGE};
+    use crate::failure::{EXIT_DATA, EXIT_FAULT, EXIT_INCOMPLETE, EXIT_NO_INPUT, EXIT_UNAVAILABLE, EXIT_USAGE};
 
     #[test]
     fn command_line_is_consistent() {
@@ -83,6 +84,6 @@ mod tests {
         let told: Vec<u8> =
             EXIT_CODES.lines().skip(1).map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect();
 
-        assert_eq!(told, [0, EXIT_INCOMPLETE, EXIT_USAGE, EXIT_NO_INPUT, EXIT_UNAVAILABLE, EXIT_FAULT]);
+        assert_eq!(told, [0, EXIT_INCOMPLETE, EXIT_USAGE, EXIT_DATA, EXIT_NO_INPUT, EXIT_UNAVAILABLE, EXIT_FAULT]);
     }
 }

@@ -7,6 +7,8 @@ use tributary_topic::TopicError;
 pub(crate) const EXIT_INCOMPLETE: u8 = 1;
 /// The arguments or settings cannot be used (`sysexits.h`, `EX_USAGE`).
 pub(crate) const EXIT_USAGE: u8 = 64;
+/// A file that the command needs, or the topic, is not what it has to be (`EX_DATAERR`).
+pub(crate) const EXIT_DATA: u8 = 65;
 /// The input cannot be opened (`EX_NOINPUT`).
 pub(crate) const EXIT_NO_INPUT: u8 = 66;
 /// Kafka cannot be worked with: away, topic missing, not allowed (`EX_UNAVAILABLE`).
@@ -63,6 +65,7 @@ impl From<TopicError> for Failure {
     fn from(error: TopicError) -> Failure {
         let exit_code = match error {
             TopicError::Setting { .. } | TopicError::Client { .. } => EXIT_USAGE,
+            TopicError::PositionLost { .. } => EXIT_DATA,
             TopicError::Unreachable { .. }
             | TopicError::TopicMissing { .. }
             | TopicError::NotAllowed { .. }

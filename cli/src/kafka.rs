@@ -1,6 +1,15 @@
-//! The arguments that say which topic of which Kafka; the same for all commands.
+//! The arguments that say which topic of which Kafka, and how a topic is waited for; the same for all commands.
+
+use std::time::Duration;
 
 use clap::Args;
+use tokio::time::sleep;
+use tributary_topic::{Reader, ReaderConfig, Start, TopicError};
+
+use crate::{failure::Failure, terminal::notice};
+
+/// The pause between attempts to open a topic.
+const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Where the topic is.
 #[derive(Clone, Debug, Args)]
@@ -31,6 +40,54 @@ impl KafkaArgs {
     /// Names and values of the settings, in order.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
         self.kafka_config.iter().filter_map(|Setting(setting)| setting.clone()).collect()
+    }
+
+    /// The settings of a reader of the topic.
+    pub(crate) fn reader(&self, start: Start) -> ReaderConfig {
+        let (brokers, topic) = (self.brokers.clone(), self.topic.clone());
+        ReaderConfig { brokers, topic, start, settings: self.settings() }
+    }
+}
+
+/// Opens the topic; waits for it, and for Kafka. `None`: it is not `wanted` any more.
+pub(crate) async fn open_patiently(
+    mut config: ReaderConfig,
+    wanted: impl Fn() -> bool,
+) -> Result<Option<Reader>, Failure> {
+    let mut told = None;
+    loop {
+        let error = match Reader::open(config.clone()).await {
+            Ok(reader) => {
+                if told.is_some() {
+                    notice("there it is");
+                }
+                return Ok(Some(reader));
+            }
+            Err(error @ (TopicError::TopicMissing { .. } | TopicError::Unreachable { .. })) => error,
+            Err(error) => return Err(error.into()),
+        };
+        if matches!(error, TopicError::TopicMissing { .. }) && config.start == Start::End {
+            // Whatever will be in it comes after this command.
+            config.start = Start::Beginning;
+        }
+        let text = error.to_string();
+        if told.as_ref() != Some(&text) {
+            notice(&format!("{text}; waiting for it"));
+            told = Some(text);
+        }
+        if !wanted() {
+            return Ok(None);
+        }
+        sleep(OPEN_AGAIN_AFTER).await;
+    }
+}
+
+/// Says once that Kafka went away, and once that it is back.
+pub(crate) fn tell_outage(away: &mut bool, is_away: bool, brokers: &str) {
+    match (std::mem::replace(away, is_away), is_away) {
+        (false, true) => notice(&format!("no answer from kafka at {brokers}; waiting for it")),
+        (true, false) => notice("kafka is back"),
+        _ => {}
     }
 }
 

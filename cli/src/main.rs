@@ -4,7 +4,9 @@
 
 mod args;
 mod failure;
+mod glob;
 mod kafka;
+mod lines;
 mod send;
 mod stop;
 mod tail;

@@ -2,19 +2,16 @@
 
 mod batch;
 mod delivery;
-mod lines;
 mod report;
 
 use std::{
     cell::RefCell,
-    fs::File,
-    io::{self, Read},
     path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 use jiff::SignedDuration;
 use tokio::{sync::mpsc, time::sleep};
@@ -24,15 +21,13 @@ use crate::{
     args::EXIT_CODES,
     failure::{self, Failure},
     kafka::KafkaArgs,
+    lines::{Input, MAX_LINE_BYTES},
     stop::Stop,
     terminal::notice,
 };
 use batch::{Batch, Key, feed};
 use delivery::deliver;
 use report::Report;
-
-/// The longest line that is sent; the writer's own limit for a record, key included, stands at the same size.
-const MAX_LINE_BYTES: usize = 32 * 1024 * 1024;
 
 /// How long a stopped command may take to end: the batch under way has its delivery timeout.
 const STOP_GRACE: Duration = Duration::from_secs(15);
@@ -89,37 +84,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "it must be a duration from 1s to 1h, like 30s or 5m".to_owned())
 }
 
-impl SendArgs {
-    fn is_stdin(&self) -> bool {
-        self.file.as_os_str() == "-"
-    }
-
-    /// The input and its size in bytes, if it has one.
-    fn open(&self) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
-        if self.is_stdin() {
-            return Ok((Box::new(io::stdin()), None));
-        }
-        let file = File::open(&self.file).and_then(|file| file.metadata().map(|facts| (file, facts)));
-        let (file, facts) =
-            file.with_context(|| format!("cannot open {}", self.file.display())).map_err(Failure::no_input)?;
-        if facts.is_dir() {
-            return Err(Failure::no_input(anyhow!("{} is a directory, not a recordings file", self.file.display())));
-        }
-        Ok((Box::new(file), facts.is_file().then_some(facts.len())))
-    }
-
-    fn name(&self) -> String {
-        if self.is_stdin() { "standard input".to_owned() } else { self.file.display().to_string() }
-    }
-}
-
 /// Sends all lines, tells what was not delivered, and sums up.
 ///
 /// # Errors
 /// A [`Failure`]: input or settings cannot be used, Kafka cannot be worked with, or some lines were not delivered.
 pub(crate) async fn run(args: SendArgs) -> Result<(), Failure> {
     let stop = Stop::on_signals(STOP_GRACE, 1).map_err(Failure::fault)?;
-    let (input, size) = args.open()?;
+    let input = Input::of(&args.file);
+    let (bytes, size) = input.open()?;
     let mut config = WriterConfig::new(&args.kafka.brokers, &args.kafka.topic);
     config.settings = args.kafka.settings();
     let writer = Writer::new(config)?;
@@ -133,9 +105,9 @@ pub(crate) async fn run(args: SendArgs) -> Result<(), Failure> {
     let key = args.key;
     thread::Builder::new()
         .name("input".into())
-        .spawn(move || feed(input, MAX_LINE_BYTES, key, &send_batch))
+        .spawn(move || feed(bytes, MAX_LINE_BYTES, key, &send_batch))
         .map_err(Failure::fault)?;
-    let mut report = Report::new(args.name(), size);
+    let mut report = Report::new(input.name(), size);
     send_all(&args, &writer, batches, stop, &mut report).await;
     report.finish(&args.kafka.topic, &args.kafka.brokers);
     if report.is_complete() { Ok(()) } else { Err(Failure::incomplete()) }

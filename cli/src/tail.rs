@@ -10,14 +10,14 @@ use std::{
 };
 
 use clap::{Args, builder::BoolishValueParser};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
 use tributary_http_types::Method;
-use tributary_topic::{Delivered, Reader, ReaderConfig, Start, TopicError};
+use tributary_topic::{Delivered, Reader, Start, TopicError};
 
 use crate::{
     args::EXIT_CODES,
     failure::Failure,
-    kafka::KafkaArgs,
+    kafka::{KafkaArgs, open_patiently, tell_outage},
     stop::Stop,
     terminal::{Color, Stdout, notice},
 };
@@ -25,7 +25,7 @@ use filter::{Filter, PathPattern, Statuses};
 use human::{HEADING, Palette};
 use printer::{Form, Printer};
 
-/// How often to look whether Kafka is there and somebody still reads our output; also the pause between attempts.
+/// How often to look whether Kafka is there and somebody still reads our output.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a stopped command may take to end: it may wait in a write to a pipe that nobody empties.
@@ -92,11 +92,6 @@ impl TailArgs {
         Filter { methods: self.method.clone(), statuses: self.status.clone(), paths: self.path.clone() }
     }
 
-    fn reader(&self, start: Start) -> ReaderConfig {
-        let (brokers, topic) = (self.kafka.brokers.clone(), self.kafka.topic.clone());
-        ReaderConfig { brokers, topic, start, settings: self.kafka.settings() }
-    }
-
     fn form(&self) -> Form {
         match (self.json, self.color.on_stdout()) {
             (true, _) => Form::Json,
@@ -144,7 +139,7 @@ async fn print(args: &TailArgs, mut stop: Stop, printer: &mut StdPrinter) -> Res
     loop {
         let opened = tokio::select! {
             () = stop.told() => return Ok(()),
-            opened = open(args, start, printer.output()) => opened?,
+            opened = open(args, start.clone(), printer.output()) => opened?,
         };
         let Some(reader) = opened else { return Ok(()) };
         match follow(args, reader, &mut stop, printer).await? {
@@ -164,32 +159,11 @@ enum Ended {
 }
 
 /// Opens the topic; waits for it, and for Kafka, unless the arguments set an end. `None`: nobody reads our output.
-async fn open(args: &TailArgs, mut start: Start, output: &Stdout) -> Result<Option<Reader>, Failure> {
-    let mut told = None;
-    loop {
-        let error = match Reader::open(args.reader(start)).await {
-            Ok(reader) => {
-                if told.is_some() {
-                    notice("there it is");
-                }
-                return Ok(Some(reader));
-            }
-            Err(error @ (TopicError::TopicMissing { .. } | TopicError::Unreachable { .. })) if !args.until_end => error,
-            Err(error) => return Err(error.into()),
-        };
-        if matches!(error, TopicError::TopicMissing { .. }) {
-            // Whatever will be in it comes after this command.
-            start = Start::Beginning;
-        }
-        let text = error.to_string();
-        if told.as_ref() != Some(&text) {
-            notice(&format!("{text}; waiting for it"));
-            told = Some(text);
-        }
-        if output.is_closed() {
-            return Ok(None);
-        }
-        sleep(LOOK_EVERY).await;
+async fn open(args: &TailArgs, start: Start, output: &Stdout) -> Result<Option<Reader>, Failure> {
+    let config = args.kafka.reader(start);
+    match args.until_end {
+        true => Ok(Some(Reader::open(config).await?)),
+        false => open_patiently(config, || !output.is_closed()).await,
     }
 }
 
@@ -238,14 +212,5 @@ async fn next(reader: &mut Reader, until_end: bool) -> Result<Option<Delivered>,
     match until_end {
         true => reader.next_before_end().await,
         false => reader.next().await.map(Some),
-    }
-}
-
-/// Says once that Kafka went away, and once that it is back.
-fn tell_outage(away: &mut bool, is_away: bool, brokers: &str) {
-    match (std::mem::replace(away, is_away), is_away) {
-        (false, true) => notice(&format!("no answer from kafka at {brokers}; waiting for it")),
-        (true, false) => notice("kafka is back"),
-        _ => {}
     }
 }

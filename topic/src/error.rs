@@ -39,6 +39,24 @@ pub enum TopicError {
         /// The bootstrap servers.
         brokers: String,
     },
+    /// The topic has no such record, nor ever had: it was made anew, or cut, since the record was read. Read it from its
+    /// beginning, or find the right one.
+    #[error(
+        "topic {topic} at {brokers} is not the one that was read before: offset {offset} of partition {partition} was \
+         read, and the partition ends at {end}"
+    )]
+    PositionLost {
+        /// The topic.
+        topic: String,
+        /// The bootstrap servers.
+        brokers: String,
+        /// The partition.
+        partition: i32,
+        /// Offset of the record.
+        offset: i64,
+        /// Offset that the next record gets; 0 if there is no such partition.
+        end: i64,
+    },
     /// Kafka knows us, but does not allow this: grant it.
     #[error("kafka at {brokers} does not allow to {action} topic {topic}; grant it to this user")]
     NotAllowed {

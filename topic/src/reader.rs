@@ -3,11 +3,7 @@
 //! It joins no consumer group and commits nothing, so any number of readers see all records and leave no trace.
 //! New partitions are followed, broker restarts outlived.
 
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use rdkafka::{
     ClientContext, Message,
@@ -23,11 +19,13 @@ use crate::{
     log::LogGate,
 };
 
-use positions::{Bounds, Positions};
-use watch::{Look, Watch, partition_count};
+use bounds::{begins, bounds};
+use positions::Positions;
+use watch::{Look, Watch};
 
 pub use config::{ReaderConfig, Start};
 
+mod bounds;
 mod config;
 mod positions;
 #[cfg(test)]
@@ -40,9 +38,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How many events, and how long for each, to look through for the reason why nobody answered.
 const MAX_EVENTS_HEARD: u32 = 16;
 const HEAR_WITHIN: Duration = Duration::from_millis(50);
-
-/// The pause before a partition without a leader is asked again.
-const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// Looks in a row that must miss the topic until it counts as gone: a broker that has just started knows none yet.
 const LOOKS_UNTIL_GONE: u32 = 3;
@@ -150,6 +145,7 @@ impl Reader {
     /// # Errors
     /// - [`TopicError::Setting`], [`TopicError::Client`]: a setting is wrong; repair it.
     /// - [`TopicError::TopicMissing`]: create it, or try again later.
+    /// - [`TopicError::PositionLost`]: the topic never held a record that [`Start::Again`] names; begin elsewhere.
     /// - [`TopicError::Unreachable`], [`TopicError::Kafka`]: try again later.
     /// - [`TopicError::NotAllowed`], [`TopicError::Credentials`]: somebody has to grant or repair something.
     pub async fn open(config: ReaderConfig) -> Result<Reader, TopicError> {
@@ -167,7 +163,10 @@ impl Reader {
                 return Err(TopicError::of("read", &topic, &brokers, cause));
             }
         };
-        let positions = Positions::at(start, &bounds);
+        let begins = begins(&consumer, &topic, &start, &bounds);
+        let begins = begins.await.map_err(|error| TopicError::of("read", &topic, &brokers, error))?;
+        start.must_lie_in(&topic, &brokers, &bounds)?;
+        let positions = Positions::at(&begins, &bounds);
         let watch = Watch::start(&consumer, &topic)
             .map_err(|error| TopicError::Client { brokers: brokers.clone(), reason: format!("no thread: {error}") })?;
         let (looks_without_topic, unreachable, assigned) = (0, false, Assigned::Not);
@@ -227,6 +226,19 @@ impl Reader {
         }
         // Takes back what was fetched ahead, and with it the news of an end that was the end before this mark.
         self.assign()
+    }
+
+    /// How many offsets lie between the positions and the marked end. Not all of them need hold a record.
+    pub fn left(&self) -> u64 {
+        self.positions.left()
+    }
+
+    /// Offset of the next record to read in each partition; a new partition that nothing was read from is left out.
+    ///
+    /// Right after [`open`](Self::open) this is where it begins: behind what [`Start::Again`] names where retention has
+    /// deleted that record.
+    pub fn positions(&self) -> BTreeMap<i32, i64> {
+        self.positions.offsets()
     }
 
     /// Whether no broker has answered since the last record or the last look at the topic (one each second then).
@@ -335,39 +347,4 @@ async fn refusal(consumer: &TopicConsumer) -> Option<KafkaError> {
         }
     }
     None
-}
-
-/// The bounds of these partitions, or of all that there are.
-async fn bounds(
-    consumer: &Arc<TopicConsumer>,
-    topic: &str,
-    partitions: Option<Vec<i32>>,
-) -> Result<Vec<(i32, Bounds)>, KafkaError> {
-    let (consumer, topic) = (Arc::clone(consumer), topic.to_owned());
-    let ask = move || {
-        let partitions = match partitions {
-            Some(partitions) => partitions,
-            None => (0..partition_count(&consumer, &topic, ANSWER_WITHIN)?).collect(),
-        };
-        partitions.into_iter().map(|partition| Ok((partition, bounds_of(&consumer, &topic, partition)?))).collect()
-    };
-    tokio::task::spawn_blocking(ask).await.unwrap_or(Err(KafkaError::Canceled))
-}
-
-/// The bounds of one partition. Blocks. A partition that has just been made, or whose broker has just gone, has no
-/// leader for a moment: it is asked again.
-fn bounds_of(consumer: &TopicConsumer, topic: &str, partition: i32) -> Result<Bounds, KafkaError> {
-    let deadline = Instant::now() + ANSWER_WITHIN;
-    loop {
-        match consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN) {
-            Ok((low, end)) => return Ok(Bounds { low, end }),
-            Err(error) if has_no_leader(&error) && Instant::now() < deadline => thread::sleep(ASK_AGAIN_AFTER),
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn has_no_leader(error: &KafkaError) -> bool {
-    let passing = [Code::NotLeaderForPartition, Code::LeaderNotAvailable, Code::FencedLeaderEpoch];
-    code_of(error).is_some_and(|code| passing.contains(&code))
 }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tributary_http_types::{CheckedLine, check_line};
 use tributary_topic::Record;
 
-use super::lines::{Line, Lines};
+use crate::lines::{Line, Lines};
 
 /// A batch is handed on at this many lines or bytes, whichever comes first, and before the input is waited for.
 const MAX_BATCH_LINES: usize = 1000;

@@ -4,6 +4,8 @@ use std::{ops::RangeInclusive, str::FromStr};
 
 use tributary_http_types::{HttpExchange, HttpRequest, Method};
 
+use crate::glob::Glob;
+
 /// What an exchange must be to be shown: one of the methods, one of the statuses and one of the paths. An empty list
 /// admits everything.
 #[derive(Clone, Debug, Default)]
@@ -95,19 +97,8 @@ impl FromStr for Statuses {
 pub(crate) enum PathPattern {
     /// This path and all below it; without a slash at its end.
     Below(String),
-    /// What the parts stand for, one behind the other.
-    Glob(Vec<Part>),
-}
-
-/// A part of a glob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// This character.
-    One(char),
-    /// Any characters but `/`, also none.
-    InSegment,
-    /// Any characters, also none.
-    Anything,
+    /// What the stars make of it.
+    Glob(Glob),
 }
 
 impl FromStr for PathPattern {
@@ -123,19 +114,7 @@ impl FromStr for PathPattern {
         if !text.contains('*') {
             return Ok(PathPattern::Below(text.trim_end_matches('/').to_owned()));
         }
-        let mut parts = Vec::new();
-        for character in text.chars() {
-            match (character, parts.last()) {
-                ('*', Some(Part::Anything)) => {}
-                ('*', Some(Part::InSegment)) => {
-                    parts.pop();
-                    parts.push(Part::Anything);
-                }
-                ('*', _) => parts.push(Part::InSegment),
-                _ => parts.push(Part::One(character)),
-            }
-        }
-        Ok(PathPattern::Glob(parts))
+        Ok(PathPattern::Glob(Glob::of_path(text)))
     }
 }
 
@@ -146,47 +125,7 @@ impl PathPattern {
             PathPattern::Below(path) => {
                 pathname.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
-            PathPattern::Glob(parts) => glob_matches(parts, pathname),
-        }
-    }
-}
-
-/// Follows all ways through the pattern at once: `reached[n]` means that its first n parts fit the text so far.
-fn glob_matches(parts: &[Part], text: &str) -> bool {
-    let mut reached = vec![false; parts.len() + 1];
-    let mut next = reached.clone();
-    if let Some(start) = reached.first_mut() {
-        *start = true;
-    }
-    pass_empty(parts, &mut reached);
-    for character in text.chars() {
-        next.fill(false);
-        for (place, part) in parts.iter().enumerate().filter(|(place, _)| reached.get(*place) == Some(&true)) {
-            let (stays, goes_on) = match part {
-                Part::One(expected) => (false, *expected == character),
-                Part::InSegment => (character != '/', false),
-                Part::Anything => (true, false),
-            };
-            for (place, fits) in [(place, stays), (place + 1, goes_on)] {
-                if let Some(place) = next.get_mut(place) {
-                    *place |= fits;
-                }
-            }
-        }
-        pass_empty(parts, &mut next);
-        std::mem::swap(&mut reached, &mut next);
-    }
-    reached.last() == Some(&true)
-}
-
-/// A star may stand for nothing: where one is reached, what follows it is reached too.
-fn pass_empty(parts: &[Part], reached: &mut [bool]) {
-    for (place, part) in parts.iter().enumerate() {
-        if !matches!(part, Part::One(_))
-            && reached.get(place) == Some(&true)
-            && let Some(behind) = reached.get_mut(place + 1)
-        {
-            *behind = true;
+            PathPattern::Glob(glob) => glob.matches(pathname),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The settings of the reader, and how they become librdkafka's.
 
+use std::collections::BTreeMap;
+
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
+use super::positions::Bounds;
 use crate::TopicError;
 
 /// What a [`Reader`](crate::Reader) is opened with.
@@ -19,12 +22,35 @@ pub struct ReaderConfig {
 }
 
 /// Where a reader begins in each partition. The position is fixed when [`Reader::open`](crate::Reader::open) returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
     /// With the oldest record that is still there.
     Beginning,
     /// Behind the newest record: only what is written from now on.
     End,
+    /// With the oldest record that is not older than this, in milliseconds since 1970, by the time that Kafka keeps with
+    /// a record.
+    Since(i64),
+    /// Where an earlier reader has stopped: with the last record that it has read, by its offset in each partition. That
+    /// record is handed out once more, if it is still there, so that one can see whether this is still the same topic.
+    /// A partition that is not named is read from its beginning.
+    Again(BTreeMap<i32, i64>),
+}
+
+impl Start {
+    /// Refuses a record behind the end: this is not the topic that it was read from, or not all of it.
+    pub(super) fn must_lie_in(&self, topic: &str, brokers: &str, bounds: &[(i32, Bounds)]) -> Result<(), TopicError> {
+        let Start::Again(offsets) = self else { return Ok(()) };
+        for (&partition, &offset) in offsets {
+            let held = bounds.iter().find(|(held, _)| *held == partition);
+            let end = held.map_or(0, |(_, bounds)| bounds.end);
+            if offset >= end {
+                let (topic, brokers) = (topic.to_owned(), brokers.to_owned());
+                return Err(TopicError::PositionLost { topic, brokers, partition, offset, end });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl ReaderConfig {

@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 
 use rdkafka::{Offset, TopicPartitionList, error::KafkaResult};
 
-use super::Start;
-
 /// The offsets that a partition has at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bounds {
@@ -32,13 +30,10 @@ struct Position {
 }
 
 impl Positions {
-    /// The positions at `start` of partitions with these bounds, with the end marked there.
-    pub(super) fn at(start: Start, partitions: &[(i32, Bounds)]) -> Positions {
+    /// The positions of partitions with these bounds that begin at these offsets, with the end marked there.
+    pub(super) fn at(begins: &BTreeMap<i32, i64>, partitions: &[(i32, Bounds)]) -> Positions {
         let positions = partitions.iter().map(|&(partition, bounds)| {
-            let next = match start {
-                Start::Beginning => bounds.low,
-                Start::End => bounds.end,
-            };
+            let next = begins.get(&partition).copied().unwrap_or(bounds.low);
             (partition, Position { next: Some(next), end: bounds.end, at_end: next >= bounds.end })
         });
         Positions(positions.collect())
@@ -74,6 +69,20 @@ impl Positions {
     /// Whether all that was there at the mark has been read.
     pub(super) fn is_at_end(&self) -> bool {
         self.0.values().all(|position| position.at_end)
+    }
+
+    /// How many offsets lie between the positions and the marked end.
+    pub(super) fn left(&self) -> u64 {
+        let left = |position: &Position| match position.at_end {
+            true => 0,
+            false => u64::try_from(position.end - position.next.unwrap_or(position.end)).unwrap_or(0),
+        };
+        self.0.values().map(left).sum()
+    }
+
+    /// Offset of the next record in each partition where that is known.
+    pub(super) fn offsets(&self) -> BTreeMap<i32, i64> {
+        self.0.iter().filter_map(|(partition, position)| Some((*partition, position.next?))).collect()
     }
 
     /// The topic has `count` partitions now. `true`: some are new; all in them is newer than the mark, so it is read
@@ -112,19 +121,28 @@ mod tests {
         list.elements().iter().map(|element| (element.partition(), element.offset())).collect()
     }
 
+    fn at_beginning() -> Positions {
+        Positions::at(&[(0, 5), (1, 3)].into(), &HELD)
+    }
+
+    fn at_end() -> Positions {
+        Positions::at(&[(0, 7), (1, 3)].into(), &HELD)
+    }
+
     #[test]
-    fn beginning_is_the_oldest_record_and_end_is_behind_the_newest() {
-        let beginning = Positions::at(Start::Beginning, &HELD);
-        let end = Positions::at(Start::End, &HELD);
+    fn positions_are_where_they_begin_and_know_what_is_left_to_the_end() {
+        let (beginning, end) = (at_beginning(), at_end());
 
         assert_eq!(offsets(&beginning), [(0, Offset::Offset(5)), (1, Offset::Offset(3))]);
         assert_eq!(offsets(&end), [(0, Offset::Offset(7)), (1, Offset::Offset(3))]);
+        assert_eq!((beginning.left(), end.left()), (2, 0));
+        assert_eq!(beginning.offsets(), [(0, 5), (1, 3)].into());
         assert!(!beginning.is_at_end() && end.is_at_end());
     }
 
     #[test]
     fn end_is_reached_with_the_last_record_before_it() {
-        let mut positions = Positions::at(Start::Beginning, &HELD);
+        let mut positions = at_beginning();
 
         assert_eq!(positions.read(0, 5), None);
         assert!(!positions.is_at_end());
@@ -135,16 +153,16 @@ mod tests {
 
     #[test]
     fn end_is_reached_where_kafka_holds_no_further_record() {
-        let mut positions = Positions::at(Start::Beginning, &HELD);
+        let mut positions = at_beginning();
 
         positions.reached_end(0);
 
-        assert!(positions.is_at_end());
+        assert!(positions.is_at_end() && positions.left() == 0);
     }
 
     #[test]
     fn marked_end_moves_to_where_the_topic_ends_now() {
-        let mut positions = Positions::at(Start::End, &HELD);
+        let mut positions = at_end();
 
         positions.mark_end(&[(0, Bounds { low: 5, end: 9 }), (1, Bounds { low: 3, end: 3 })]);
         assert!(!positions.is_at_end());
@@ -155,7 +173,7 @@ mod tests {
 
     #[test]
     fn records_that_retention_took_do_not_hold_up_the_end() {
-        let mut positions = Positions::at(Start::Beginning, &HELD);
+        let mut positions = at_beginning();
 
         positions.mark_end(&[(0, Bounds { low: 7, end: 7 }), (1, Bounds { low: 3, end: 3 })]);
 
@@ -164,7 +182,7 @@ mod tests {
 
     #[test]
     fn new_partition_is_read_from_its_beginning_and_is_not_waited_for() {
-        let mut positions = Positions::at(Start::End, &HELD);
+        let mut positions = at_end();
 
         assert!(!positions.grown_to(2));
         assert!(positions.grown_to(3));
@@ -175,7 +193,7 @@ mod tests {
 
     #[test]
     fn offset_that_goes_back_is_told() {
-        let mut positions = Positions::at(Start::End, &HELD);
+        let mut positions = at_end();
 
         assert_eq!(positions.read(0, 7), None);
         assert_eq!(positions.read(0, 20), None);

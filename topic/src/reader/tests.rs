@@ -119,6 +119,57 @@ async fn end_can_be_marked_again_and_nothing_is_read_twice() {
 }
 
 #[tokio::test]
+async fn reader_goes_on_with_the_last_record_that_another_has_read() {
+    let mock = Mock::new();
+    mock.write(0..100).await;
+    let mut first = mock.open(Start::Beginning).await;
+    assert_eq!(first.left(), 100);
+    let before = read(&mut first, 60).await;
+    let last: BTreeMap<_, _> = first.positions().into_iter().map(|(partition, next)| (partition, next - 1)).collect();
+    let read_from = last.values().filter(|offset| **offset >= 0).count() as u64;
+    drop(first);
+
+    let mut second = mock.open(Start::Again(last.clone())).await;
+
+    assert_eq!(second.left(), 40 + read_from);
+    let after = read_to_end(&mut second).await;
+    assert_eq!((after.len() as u64, second.left()), (40 + read_from, 0));
+    let mut all = [before, after].concat();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all, (0..100).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn partition_of_which_nothing_was_read_is_read_from_its_beginning() {
+    let mock = Mock::new();
+    mock.write(0..100).await;
+
+    let mut reader = mock.open(Start::Again(BTreeMap::new())).await;
+
+    assert_eq!(read_to_end(&mut reader).await, (0..100).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn record_that_the_topic_never_had_is_refused() {
+    let mock = Mock::new();
+    mock.write(0..100).await;
+    let refused =
+        async |partition: i32, offset: i64| match Reader::open(mock.config(Start::Again([(partition, offset)].into())))
+            .await
+        {
+            Ok(_) => panic!("{offset} in {partition} was taken"),
+            Err(TopicError::PositionLost { partition, offset, end, .. }) => (partition, offset, end),
+            Err(other) => panic!("{other:?}"),
+        };
+    let end = mock.open(Start::End).await.positions()[&1];
+
+    assert!(Reader::open(mock.config(Start::Again([(1, end - 1)].into()))).await.is_ok());
+    assert_eq!(refused(1, end).await, (1, end, end));
+    assert_eq!(refused(PARTITIONS, 0).await, (PARTITIONS, 0, 0));
+}
+
+#[tokio::test]
 async fn headers_and_time_come_with_the_record() {
     let mock = Mock::new();
     let headers = vec![("source", "ab".into()), ("seq", "7".into())];

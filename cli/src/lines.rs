@@ -1,12 +1,61 @@
-//! Lines of a file or a pipe, of bounded length, with their numbers.
+//! Recordings that come as lines: a file or a pipe, and its lines, of bounded length, with their numbers.
 
-use std::io::{self, Read};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
+use anyhow::{Context, anyhow};
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
+use crate::failure::Failure;
+
+/// The longest line that is taken; the topic writer's own limit for a record, key included, stands at the same size.
+pub(crate) const MAX_LINE_BYTES: usize = 32 * 1024 * 1024;
+
 /// How much is read at once.
 const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Where lines come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Input<'a> {
+    /// Standard input, given as `-`.
+    Stdin,
+    /// This file.
+    File(&'a Path),
+}
+
+impl Input<'_> {
+    /// The input that an argument names.
+    pub(crate) fn of(argument: &Path) -> Input<'_> {
+        if argument.as_os_str() == "-" { Input::Stdin } else { Input::File(argument) }
+    }
+
+    /// The bytes, and how many there are if that is known.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or is a directory.
+    pub(crate) fn open(self) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
+        let Input::File(path) = self else { return Ok((Box::new(io::stdin()), None)) };
+        let file = File::open(path).and_then(|file| file.metadata().map(|facts| (file, facts)));
+        let (file, facts) =
+            file.with_context(|| format!("cannot open {}", path.display())).map_err(Failure::no_input)?;
+        if facts.is_dir() {
+            return Err(Failure::no_input(anyhow!("{} is a directory, not a recordings file", path.display())));
+        }
+        Ok((Box::new(file), facts.is_file().then_some(facts.len())))
+    }
+
+    /// What to call it.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Input::Stdin => "standard input".to_owned(),
+            Input::File(path) => path.display().to_string(),
+        }
+    }
+}
 
 /// One line, without its line break (`\n` or `\r\n`).
 #[derive(Debug, PartialEq, Eq)]
