@@ -7,7 +7,10 @@ use serde::{
     de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::error::{MAX_NAME_CHARS, shortened};
+use crate::{
+    error::{MAX_NAME_CHARS, shortened},
+    query::query_of,
+};
 
 /// Names with their values, in the order of the line. Used for headers and for the query.
 ///
@@ -23,6 +26,16 @@ impl Fields {
     /// No field at all: `{}`.
     pub fn new() -> Fields {
         Fields::default()
+    }
+
+    /// Reads a query string without its `?`, or a form (`application/x-www-form-urlencoded`): `a=1&b=x+y%21`.
+    ///
+    /// ```
+    /// let fields = tributary_http_types::Fields::from_query("tag=a&tag=b+c&flag");
+    /// assert_eq!((fields.all("tag"), fields.first("flag")), (&["a".to_owned(), "b c".to_owned()][..], Some("")));
+    /// ```
+    pub fn from_query(search: &str) -> Fields {
+        query_of(search).into_iter().collect()
     }
 
     /// Adds a value under `name`, behind those it already has.

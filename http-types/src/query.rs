@@ -53,7 +53,7 @@ impl<'a> Target<'a> {
 /// U+FFFD. The bytes as sent stand in `path`.
 ///
 /// Source: WHATWG URL, "application/x-www-form-urlencoded parsing".
-fn query_of(search: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+pub(crate) fn query_of(search: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
     let pairs = search.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))

@@ -88,6 +88,23 @@ impl SeqSet {
         }
     }
 
+    /// Adds all numbers of another set.
+    pub fn merge(&mut self, other: &SeqSet) {
+        let mut all = std::mem::take(&mut self.ranges);
+        all.extend(&other.ranges);
+        all.sort_unstable();
+        for (first, last) in all {
+            match self.ranges.last_mut() {
+                Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+                _ => self.ranges.push((first, last)),
+            }
+        }
+        self.forgotten += other.forgotten;
+        while self.ranges.len() > MAX_RANGES {
+            self.bound();
+        }
+    }
+
     /// The largest number seen; `None` if none was.
     pub fn max(&self) -> Option<u64> {
         self.ranges.last().map(|(_, last)| *last)
@@ -164,6 +181,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn merging_is_adding_all(one in proptest::collection::vec(0u64..300, 0..200),
+                                 two in proptest::collection::vec(0u64..300, 0..200)) {
+            let mut merged = seqs(one.iter().copied());
+
+            merged.merge(&seqs(two.iter().copied()));
+
+            prop_assert_eq!(merged, seqs(one.into_iter().chain(two)));
+        }
+
         #[test]
         fn it_is_the_set_of_what_was_added(numbers in proptest::collection::vec(0u64..300, 0..400)) {
             let mut model = BTreeSet::new();
