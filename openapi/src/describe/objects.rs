@@ -1,0 +1,88 @@
+//! From objects to schemas: properties, what is required, and maps.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Subject,
+    schemas::{Place, Schemas},
+};
+use crate::sketch::{Body, Object, Shape};
+
+/// Names from which on an object may be a map, if each of them is rare.
+const MAP_NAMES: usize = 20;
+
+impl Schemas {
+    /// The schema of an object: a reference to a component, or the schema itself if `inline`.
+    pub(crate) fn of_object(&mut self, object: &Object, place: &Place, inline: bool) -> Value {
+        let family = self.families.of(&place.concept, object);
+        let object = as_map(family.as_deref().unwrap_or(object));
+        let mut properties = Map::new();
+        let mut required = Vec::new();
+        for (name, prop) in &object.props {
+            properties.insert(name.to_string(), self.of_shape(&prop.shape, &place.property(name)));
+            // Of objects that were all cut it is not known what they lack.
+            if object.count > 0 && prop.present == object.count {
+                required.push(Value::from(&**name));
+            }
+        }
+        let mut schema = object_schema(properties, required);
+        if let Some(keyed) = &object.keyed {
+            let why = format!("{} values under keys that are data", keyed.total());
+            self.explain(Subject::Map, place.text.clone(), why);
+            schema.insert("additionalProperties".into(), self.of_shape(keyed, &place.keyed()));
+        }
+        if inline || object.props.is_empty() { schema.into() } else { self.pool.share(schema.into(), place) }
+    }
+
+    /// The schema of a form.
+    pub(crate) fn of_form(&mut self, body: &Body, place: &Place) -> Value {
+        let mut properties = Map::new();
+        let mut required = Vec::new();
+        for (name, param) in body.fields.iter() {
+            properties.insert(name.to_owned(), self.of_param(param, &format!("{} .{name}", place.text)));
+            if body.whole_forms == body.count && param.present == body.count {
+                required.push(Value::from(name));
+            }
+        }
+        object_schema(properties, required).into()
+    }
+}
+
+fn object_schema(properties: Map<String, Value>, required: Vec<Value>) -> Map<String, Value> {
+    let mut schema = Map::from_iter([("type".to_owned(), json!("object"))]);
+    if !properties.is_empty() {
+        schema.insert("properties".into(), properties.into());
+    }
+    if !required.is_empty() {
+        schema.insert("required".into(), required.into());
+    }
+    schema
+}
+
+/// The object, as a map if its names are so many and so rare that they are data.
+fn as_map(object: &Object) -> Cow<'_, Object> {
+    let present = object.props.values().fold(0u64, |sum, prop| sum.saturating_add(prop.present));
+    let names = object.props.len() as u64;
+    let is_rare = present.saturating_mul(4) < names.saturating_mul(object.count);
+    if object.props.len() < MAP_NAMES || !is_rare || !is_alike(object) {
+        return Cow::Borrowed(object);
+    }
+    let mut map = Object { count: object.count, cut: object.cut, keyed: object.keyed.clone(), ..Object::default() };
+    let keyed = map.keyed.get_or_insert_default();
+    object.props.values().for_each(|prop| keyed.merge(&prop.shape));
+    Cow::Owned(map)
+}
+
+/// Whether all properties have values of one kind, and objects among them the same first property.
+fn is_alike(object: &Object) -> bool {
+    let kinds = |shape: &Shape| {
+        let first = shape.object.as_ref().map(|object| object.props.keys().next().cloned());
+        let is_number = shape.integers > 0 || shape.decimals > 0;
+        (shape.texts.is_some(), first, shape.array.is_some(), shape.booleans > 0, is_number)
+    };
+    let mut all = object.props.values().map(|prop| kinds(&prop.shape));
+    let first = all.next();
+    all.all(|kinds| Some(&kinds) == first.as_ref())
+}
