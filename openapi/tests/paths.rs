@@ -1,5 +1,7 @@
 //! Which path templates come of which traffic.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test: what does not hold must fail")]
+
 mod support;
 
 use serde_json::{Value, json};
