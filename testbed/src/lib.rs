@@ -35,6 +35,7 @@
 //! | [`message`] | requests and replies as they are on the wire |
 //! | [`recordings`] | the lines that came out of a topic or a file |
 //! | [`readers`] | the published readers of the format, and whether they read the same from our lines |
+//! | [`validators`] | two published validators of OpenAPI documents |
 //! | [`oracle`] | many exchanges, and the judge who says what is missing, spurious, altered, repeated, unexplained |
 //! | [`process`], [`ports`], [`wait`] | owned processes, free ports, waiting with a deadline |
 //!
@@ -60,5 +61,6 @@ pub mod readers;
 pub mod recordings;
 pub mod stack;
 pub mod users;
+pub mod validators;
 pub mod wait;
 mod wire;

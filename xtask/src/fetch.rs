@@ -62,16 +62,16 @@ pub(crate) fn fetch(wanted: &[Part]) -> Result<()> {
 /// No cache root, or a version that cannot be read.
 pub(crate) fn list() -> Result<()> {
     println!("parts in {}\n", parts::cache_root()?.display());
-    println!("{:<15} {:<11} {:<14} {:<18} purpose", "part", "version", "fetched by", "there");
+    println!("{:<17} {:<11} {:<14} {:<18} purpose", "part", "version", "fetched by", "there");
     for pin in &PINS {
         let there = match (is_there(pin.part), overridden(pin.part)) {
             (true, Some(variable)) => format!("yes, {variable}"),
             (true, None) => "yes".to_owned(),
             (false, _) => "no".to_owned(),
         };
-        println!("{:<15} {:<11} {:<14} {there:<18} {}", pin.name, pin.version()?, pin.client.name(), pin.purpose);
+        println!("{:<17} {:<11} {:<14} {there:<18} {}", pin.name, pin.version()?, pin.client.name(), pin.purpose);
         for package in pin.packages {
-            println!("{:15} · {}", "", package.split(' ').next().unwrap_or(package));
+            println!("{:17} · {}", "", package.split(' ').next().unwrap_or(package));
         }
     }
     Ok(())
@@ -83,7 +83,9 @@ pub(crate) fn is_there(part: Part) -> bool {
         Part::Envoy => parts::envoy().is_ok(),
         Part::Kafka => parts::kafka().is_ok(),
         Part::RustTargets => recipes::missing_targets().is_ok_and(|missing| missing.is_empty()),
-        Part::WasmBindgen | Part::PythonReader | Part::NodeReader => parts::fetched(part).is_ok_and(|it| it.is_some()),
+        Part::WasmBindgen | Part::PythonReader | Part::NodeReader | Part::PythonValidator | Part::NodeValidator => {
+            parts::fetched(part).is_ok_and(|it| it.is_some())
+        }
     }
 }
 
@@ -91,7 +93,12 @@ fn overridden(part: Part) -> Option<&'static str> {
     let variables: &[&str] = match part {
         Part::Envoy => &["ENVOY"],
         Part::Kafka => &["KAFKA_BROKERS", "KAFKA_HOME"],
-        Part::RustTargets | Part::WasmBindgen | Part::PythonReader | Part::NodeReader => &[],
+        Part::RustTargets
+        | Part::WasmBindgen
+        | Part::PythonReader
+        | Part::NodeReader
+        | Part::PythonValidator
+        | Part::NodeValidator => &[],
     };
     variables.iter().copied().find(|variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty()))
 }
@@ -117,7 +124,7 @@ fn check_tools(wanted: &[Part], missing: &[Part]) -> Result<()> {
             Client::CargoInstall => {}
         }
     }
-    if wanted.contains(&Part::WasmBindgen) || wanted.contains(&Part::NodeReader) {
+    if [Part::WasmBindgen, Part::NodeReader, Part::NodeValidator].iter().any(|part| wanted.contains(part)) {
         need(&NODE);
     }
     // Maven runs on Java too, so it is asked for even when the jars are not there yet.

