@@ -35,6 +35,7 @@
 //! | [`message`] | requests and replies as they are on the wire |
 //! | [`recordings`] | the lines that came out of a topic or a file |
 //! | [`readers`] | the published readers of the format, and whether they read the same from our lines |
+//! | [`shop`] | the API of a shop: traffic of it, and how near an inferred description comes to the contract |
 //! | [`validators`] | two published validators of OpenAPI documents |
 //! | [`oracle`] | many exchanges, and the judge who says what is missing, spurious, altered, repeated, unexplained |
 //! | [`process`], [`ports`], [`wait`] | owned processes, free ports, waiting with a deadline |
@@ -57,8 +58,10 @@ pub mod oracle;
 pub mod origin;
 pub mod ports;
 pub mod process;
+mod random;
 pub mod readers;
 pub mod recordings;
+pub mod shop;
 pub mod stack;
 pub mod users;
 pub mod validators;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::{
     message::{Asked, Call},
     origin::Answer,
+    random::Random,
 };
 
 /// Pieces of the payloads: what JSON has to escape, and characters of one to four bytes.
@@ -118,27 +119,6 @@ fn payload(id: &str, random: &mut Random) -> String {
         text.push_str(piece.copied().unwrap_or_default());
     }
     text
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn seeded(run: &str, number: u64) -> Random {
-        // FNV-1a over the run's name.
-        let seed = run
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-        Random(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
 }
 
 #[cfg(test)]
