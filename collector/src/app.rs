@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    accounting::Accounting,
+    accounting::{Accounting, Now},
     auth::Tokens,
     body::BodyLimits,
     budget::Budget,
@@ -29,6 +29,9 @@ use crate::{
     metrics::{ConnectionCounts, Metrics, store_seconds},
     sink::Sink,
 };
+
+/// Silent sources that `GET /ready` names at most.
+const MAX_SILENT_NAMED: usize = 10;
 
 /// The bounds of a post.
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +123,9 @@ async fn live() -> &'static str {
 /// ```
 async fn ready(State(app): State<Arc<App>>) -> Response {
     let draining = app.draining.load(Ordering::Relaxed);
-    let condition = app.sink.condition();
+    let mut condition = app.sink.condition();
+    // A silent source makes nobody send its posts elsewhere: the collector stays ready.
+    condition.warnings.extend(app.accounting.silent(Now::read(), MAX_SILENT_NAMED));
     let is_ready = !draining && !condition.refuses;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
@@ -133,7 +138,7 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn accounting(State(app): State<Arc<App>>) -> Response {
-    Json(app.accounting.report()).into_response()
+    Json(app.accounting.report(Now::read())).into_response()
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {

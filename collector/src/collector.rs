@@ -7,6 +7,7 @@ use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 use tributary_topic::TopicError;
 
 use crate::{
+    accounts::Teller,
     app::App,
     auth::{TokenError, Tokens},
     server::{Server, tls, tls::TlsError},
@@ -65,6 +66,7 @@ pub struct Collector {
     app: Arc<App>,
     server: Arc<Server>,
     accepting: JoinHandle<()>,
+    accounts: Teller,
     address: SocketAddr,
 }
 
@@ -101,8 +103,9 @@ impl Collector {
         let app = App::new(sink, tokens, settings.limits());
         let server = Server::new(Arc::clone(&app), tls, settings.server_limits());
         let accepting = tokio::spawn(Arc::clone(&server).serve(listener));
+        let accounts = Teller::start(Arc::clone(&app));
         tracing::info!(%address, "Listening.");
-        Ok(Collector { app, server, accepting, address })
+        Ok(Collector { app, server, accepting, accounts, address })
     }
 
     /// Where it listens.
@@ -122,6 +125,9 @@ impl Collector {
         let _ = self.accepting.await;
         self.app.posts.close();
         let stored = tokio::time::timeout(left().mul_f64(0.5), self.app.posts.wait()).await.is_ok();
+        if !self.accounts.end(&self.app, left().mul_f64(0.5)).await {
+            tracing::warn!("The last accounts of some sources are not stored; an audit may find gaps unexplained.");
+        }
         self.app.sink.close(left()).await;
         finished && stored
     }

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use serde::Serialize;
 
 use crate::{
-    accounting::Settled,
+    accounting::{Now, Settled},
     app::App,
     body::{self, SMALL_BYTES},
     budget::Held,
@@ -130,15 +130,19 @@ async fn compute(work: impl FnOnce() -> Result<Judged, Refusal> + Send + 'static
 async fn store_judged(app: &App, sender: Option<&Sender>, judged: Judged) -> Result<Receipt, Refusal> {
     let Judged { lines: Lines { exchanges, mut rejected, .. }, bodies, _held } = judged;
     let lines = (exchanges.len() + rejected.len()) as u64;
-    let verdicts = verdicts(app, &exchanges).await.ok_or(Refusal::NotStored { lines })?;
+    let verdicts = verdicts(app, sender, &exchanges).await.ok_or(Refusal::NotStored { lines })?;
 
     let mut settled = Settled { bodies, ..Settled::default() };
     let mut too_late = Vec::new();
     for (verdict, exchange) in verdicts.into_iter().zip(&exchanges) {
         match verdict {
-            Verdict::Stored => settled.accepted += 1,
+            Verdict::Stored => {
+                settled.accepted += 1;
+                settled.seqs.extend(origin(exchange));
+            }
             Verdict::Rejected { error, dead_lettered } => {
                 settled.dead_lettered += u64::from(dead_lettered);
+                settled.rejected_seqs.extend(origin(exchange));
                 too_late.push(RejectedLine { line: exchange.number, error, origin: None });
             }
             Verdict::Unknown => return Err(Refusal::NotStored { lines }),
@@ -146,12 +150,8 @@ async fn store_judged(app: &App, sender: Option<&Sender>, judged: Judged) -> Res
     }
     settled.rejected = (rejected.len() + too_late.len()) as u64;
     let origins = rejected.iter().filter_map(|line| line.origin.as_ref());
-    settled.seqs = exchanges
-        .iter()
-        .filter_map(|exchange| Some((std::str::from_utf8(exchange.source.as_ref()?).ok()?, exchange.seq?)))
-        .chain(origins.map(|(source, seq)| (source.as_str(), *seq)))
-        .collect();
-    app.accounting.settle(sender, &settled);
+    settled.rejected_seqs.extend(origins.map(|(source, seq)| (source.as_str(), *seq)));
+    app.accounting.settle(sender, &settled, Now::read());
     let accepted = settled.accepted;
 
     rejected.extend(too_late);
@@ -160,8 +160,13 @@ async fn store_judged(app: &App, sender: Option<&Sender>, judged: Judged) -> Res
     Ok(Receipt { accepted, rejected })
 }
 
+/// Source and number of an exchange, if it has them.
+fn origin(exchange: &Exchange) -> Option<(&str, u64)> {
+    Some((std::str::from_utf8(exchange.source.as_ref()?).ok()?, exchange.seq?))
+}
+
 /// `None`: nothing can be said in time.
-async fn verdicts(app: &App, exchanges: &[Exchange]) -> Option<Vec<Verdict>> {
+async fn verdicts(app: &App, sender: Option<&Sender>, exchanges: &[Exchange]) -> Option<Vec<Verdict>> {
     // A report without lines needs no sink, and reaches the account while the sink is away.
     if exchanges.is_empty() {
         return Some(Vec::new());
@@ -169,10 +174,18 @@ async fn verdicts(app: &App, exchanges: &[Exchange]) -> Option<Vec<Verdict>> {
     if app.sink.is_blocked() {
         return None;
     }
+    let account = sender.and_then(|sender| {
+        let own = exchanges.iter().filter_map(origin).filter(|(source, _)| *source == sender.source);
+        app.accounting.travelling(sender, own.map(|(_, seq)| seq), Now::read())
+    });
     let started = Instant::now();
-    let verdicts = tokio::time::timeout(app.limits.answer_within, app.sink.store(exchanges)).await;
+    let stored = tokio::time::timeout(app.limits.answer_within, app.sink.store(exchanges, account.as_slice())).await;
     app.store_seconds.observe(started.elapsed().as_secs_f64());
-    verdicts.ok()
+    let stored = stored.ok()?;
+    if let Some(account) = &account {
+        app.accounting.told_with_post(account, stored.accounts);
+    }
+    Some(stored.verdicts)
 }
 
 fn acknowledge(sender: Option<&Sender>, receipt: &Receipt) -> Response {
@@ -190,7 +203,7 @@ fn refuse(app: &App, refusal: Refusal, sender: Option<&Sender>) -> Response {
     static BUSY: Gate = Gate::new();
     static OTHER: Gate = Gate::new();
     let (counted_as, lines) = (refusal.counted_as(), refusal.lines());
-    app.accounting.refuse(counted_as, lines, sender);
+    app.accounting.refuse(counted_as, lines, sender, Now::read());
     let gate = if counted_as == RefusedAs::Busy { &BUSY } else { &OTHER };
     if let Some(held_back) = gate.pass() {
         let status = refusal.status().as_u16();

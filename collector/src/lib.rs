@@ -6,11 +6,13 @@
 //!                       │  ├──► lines     cut into lines, each judged ──► decode (compressed bodies inside)
 //!                       │  └──► sink      kafka (and its dead letters) or file: a verdict a line
 //!                       └─────► accounting   where every line went, exact at every moment
+//!                                   └──► accounts   what the sources report, stored beside their lines
 //! ```
 //! Around them: `settings` (the command line), `auth` (tokens), `budget` (bytes in flight), `error` (what a refused
 //! sender is told), `metrics`, `log`, `health` (the self-check). [`Collector`] puts them together; `main.rs` adds signals and exit codes.
 
 mod accounting;
+mod accounts;
 mod app;
 mod auth;
 mod body;

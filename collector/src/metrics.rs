@@ -3,6 +3,7 @@
 //! The counters come from the account in one snapshot, so its identities hold in every scrape.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, Weak,
@@ -25,10 +26,13 @@ use prometheus_client::{
 use tributary_topic::Cause;
 
 use crate::{
-    accounting::{SourceTotals, Totals},
+    accounting::{Now, SourceTotals, Totals},
     app::App,
     sink::{Condition, KafkaCounts},
 };
+
+/// Reasons that a metric names at most: they come from the senders.
+const MAX_REASONS: usize = 32;
 
 /// What connections count, outside the account.
 #[derive(Debug, Default)]
@@ -90,11 +94,11 @@ impl fmt::Debug for Scrape {
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Some(app) = self.0.upgrade() else { return Ok(()) };
-        let (totals, sources) = app.accounting.totals();
+        let (totals, sources) = app.accounting.totals(Now::read());
         let mut out = Writer(&mut encoder);
         out.account(&totals)?;
         out.sources(&sources)?;
-        out.state(&app)
+        out.state(&app, &totals)
     }
 }
 
@@ -151,10 +155,46 @@ impl Writer<'_, '_> {
         self.gauge("sources", "Sources known", sources.known)?;
         self.counter("sources_evicted", "Sources forgotten because there were too many", sources.evicted)?;
         self.gauge("source_missing", "Missing sequence numbers of the known sources", sources.missing)?;
-        self.gauge("source_duplicates", "Repeated sequence numbers of the known sources", sources.duplicates)
+        self.gauge("source_duplicates", "Repeated sequence numbers of the known sources", sources.duplicates)?;
+        self.gauge(
+            "sources_silent",
+            "Known sources that have missed three heartbeats with exchanges pending, see /ready",
+            sources.silent,
+        )?;
+        self.gauge(
+            "sources_inexact",
+            "Known sources whose last report does not explain all they captured",
+            sources.inexact,
+        )?;
+        self.gauge("source_pending", "Exchanges pending when the known sources were heard last", sources.pending)?;
+        self.reported(
+            "source_dropped",
+            "Exchanges that the known sources report as lost, by reason",
+            "reason",
+            &sources.reported.dropped,
+        )?;
+        self.reported(
+            "source_degraded",
+            "Exchanges that the known sources recorded in part for want of memory, by step",
+            "step",
+            &sources.reported.degraded,
+        )?;
+        self.counter("accounts_lost", "Accounts of forgotten sources that no sink ever took", sources.accounts_lost)
     }
 
-    fn state(&mut self, app: &App) -> fmt::Result {
+    /// Words that come from senders: as many as there may be reasons in a filter, the rest summed up.
+    fn reported(&mut self, name: &str, help: &str, label: &str, counts: &BTreeMap<String, u64>) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        let rest: u64 = counts.values().skip(MAX_REASONS).sum();
+        let named = counts.iter().take(MAX_REASONS).map(|(word, count)| (word.as_str(), *count));
+        for (word, count) in named.chain((rest > 0).then_some(("other", rest))) {
+            let value = i64::try_from(count).unwrap_or(i64::MAX);
+            ConstGauge::new(value).encode(family.encode_family(&[(label, word)])?)?;
+        }
+        Ok(())
+    }
+
+    fn state(&mut self, app: &App, totals: &Totals) -> fmt::Result {
         let condition = app.sink.condition();
         self.gauge("ready", "1 while posts would be taken and the collector is not ending", app.is_ready().into())?;
         self.degraded(&condition)?;
@@ -162,6 +202,11 @@ impl Writer<'_, '_> {
             self.kafka(&counts)?;
         }
         self.gauge("sink_warnings", "What an operator should know, see /ready", condition.warnings.len() as u64)?;
+        self.gauge(
+            "identity_exact",
+            "1 while the account of this collector explains every line and every post",
+            totals.identity_is_exact().into(),
+        )?;
         self.gauge("bytes_in_flight", "Bytes of bodies held", app.budget.used())?;
         self.gauge("sink_queued_bytes", "Bytes that wait to become durable", app.sink.queued_bytes())?;
         let counts = &app.connections;

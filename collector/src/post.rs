@@ -10,6 +10,7 @@ use crate::error::Refusal;
 const SOURCE: HeaderName = HeaderName::from_static("x-tributary-source");
 const BATCH: HeaderName = HeaderName::from_static("x-tributary-batch");
 const COUNTERS: HeaderName = HeaderName::from_static("x-tributary-counters");
+const HEARTBEAT: HeaderName = HeaderName::from_static("x-tributary-heartbeat");
 
 /// Bytes of a source's name.
 const MAX_SOURCE_BYTES: usize = 64;
@@ -17,6 +18,9 @@ const MAX_SOURCE_BYTES: usize = 64;
 /// Counters in one report, and bytes of a counter's name.
 const MAX_COUNTERS: usize = 128;
 const MAX_NAME_BYTES: usize = 64;
+
+/// The longest heartbeat that is believed, in milliseconds: a day.
+const MAX_HEARTBEAT_MS: u64 = 86_400_000;
 
 /// What the headers of a post say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,15 +31,17 @@ pub(crate) struct PostHeaders {
     pub sender: Option<Sender>,
 }
 
-/// A filter that posts: `x-tributary-source`, `-batch` and, if sent, `-counters`.
+/// A filter that posts: `x-tributary-source`, `-batch` and, if sent, `-counters` and `-heartbeat`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sender {
     /// The name of the VM: 1 to 64 of `A-Z a-z 0-9 . _ -`.
     pub source: String,
     /// The number of the batch.
     pub batch: u64,
-    /// Its counters at the moment of the post.
-    pub counters: Option<Counters>,
+    /// Its counters at the moment of the post: `seen=12,captured=12,acked=10,open=1,queued=1,in_flight=0`.
+    pub counters: Option<BTreeMap<String, u64>>,
+    /// How often it reports at least while something is pending, in milliseconds; `None`: it does not say.
+    pub heartbeat_ms: Option<u64>,
 }
 
 /// The encodings of a post's body.
@@ -99,7 +105,8 @@ impl Sender {
         let source = only(headers, &SOURCE)?;
         let batch = only(headers, &BATCH)?;
         let counters = only(headers, &COUNTERS)?;
-        let (source, batch) = match (source, batch, counters) {
+        let heartbeat = only(headers, &HEARTBEAT)?;
+        let (source, batch) = match (source, batch, counters.or(heartbeat)) {
             (None, None, None) => return Ok(None),
             (None, _, _) => return Err(refused(&SOURCE, "missing; it comes with the other x-tributary headers")),
             (_, None, _) => return Err(refused(&BATCH, "missing; it comes with the other x-tributary headers")),
@@ -109,71 +116,38 @@ impl Sender {
             return Err(refused(&SOURCE, "not 1 to 64 of A-Z a-z 0-9 . _ -"));
         }
         let batch = number(batch).ok_or_else(|| refused(&BATCH, "not a whole number below 2^64"))?;
-        let counters = counters.map(Counters::parse).transpose()?;
-        Ok(Some(Sender { source: source.to_owned(), batch, counters }))
+        let counters = counters.map(parse_counters).transpose()?;
+        let heartbeat_ms = heartbeat.map(parse_heartbeat).transpose()?;
+        Ok(Some(Sender { source: source.to_owned(), batch, counters, heartbeat_ms }))
     }
+}
+
+fn parse_heartbeat(text: &str) -> Result<u64, Refusal> {
+    let millis = number(text).filter(|millis| (1..=MAX_HEARTBEAT_MS).contains(millis));
+    millis.ok_or_else(|| refused(&HEARTBEAT, "not a number of milliseconds from 1 to 86400000"))
+}
+
+fn parse_counters(text: &str) -> Result<BTreeMap<String, u64>, Refusal> {
+    let wrong = || refused(&COUNTERS, "not name=number joined by commas, names of a-z 0-9 _, at most 128, each once");
+    let mut counters = BTreeMap::new();
+    for pair in text.split(',').filter(|_| !text.is_empty()) {
+        let (name, value) = pair.split_once('=').ok_or_else(wrong)?;
+        let fits = (1..=MAX_NAME_BYTES).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        if !fits || counters.len() >= MAX_COUNTERS {
+            return Err(wrong());
+        }
+        if counters.insert(name.to_owned(), number(value).ok_or_else(wrong)?).is_some() {
+            return Err(wrong());
+        }
+    }
+    Ok(counters)
 }
 
 /// Whether the text can be the name of a source.
 pub(crate) fn is_source(text: &str) -> bool {
     (1..=MAX_SOURCE_BYTES).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-}
-
-/// What a filter says of itself: `seen=12,captured=12,acked=10,open=1,queued=1,in_flight=0`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Counters(Vec<(String, u64)>);
-
-/// What goes up and down; everything else is cumulative.
-const GAUGES: [&str; 3] = ["open", "queued", "in_flight"];
-
-impl Counters {
-    pub(crate) fn parse(text: &str) -> Result<Counters, Refusal> {
-        let wrong =
-            || refused(&COUNTERS, "not name=number joined by commas, names of a-z 0-9 _, at most 128, each once");
-        let mut counters: Vec<(String, u64)> = Vec::new();
-        for pair in text.split(',').filter(|_| !text.is_empty()) {
-            let (name, value) = pair.split_once('=').ok_or_else(wrong)?;
-            let fits = (1..=MAX_NAME_BYTES).contains(&name.len())
-                && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-            if !fits || counters.len() >= MAX_COUNTERS || counters.iter().any(|(known, _)| known == name) {
-                return Err(wrong());
-            }
-            counters.push((name.to_owned(), number(value).ok_or_else(wrong)?));
-        }
-        Ok(Counters(counters))
-    }
-
-    /// Grows with everything that ever happens: of two reports of one source the one with more is the newer.
-    pub(crate) fn age(&self) -> u128 {
-        self.0.iter().filter(|(name, _)| !GAUGES.contains(&name.as_str())).map(|(_, value)| u128::from(*value)).sum()
-    }
-
-    /// Lines that the filter has had acknowledged, or rejected for good.
-    pub(crate) fn acknowledged(&self) -> u64 {
-        u64::try_from(self.get("acked") + self.get("rejected")).unwrap_or(u64::MAX)
-    }
-
-    /// Whether `seen` and `captured` are fully explained: DESIGN, "The accounting identity".
-    pub(crate) fn identity_is_exact(&self) -> bool {
-        let [seen, captured, acked, rejected, open, queued, in_flight] =
-            ["seen", "captured", "acked", "rejected", "open", "queued", "in_flight"].map(|name| self.get(name));
-        seen == self.sum("excluded_") + captured
-            && captured == acked + rejected + self.sum("dropped_") + open + queued + in_flight
-    }
-
-    /// By name.
-    pub(crate) fn to_map(&self) -> BTreeMap<String, u64> {
-        self.0.iter().cloned().collect()
-    }
-
-    fn get(&self, name: &str) -> u128 {
-        self.0.iter().find(|(known, _)| known == name).map_or(0, |(_, value)| u128::from(*value))
-    }
-
-    fn sum(&self, prefix: &str) -> u128 {
-        self.0.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, value)| u128::from(*value)).sum()
-    }
 }
 
 /// Digits only: `u64::from_str` takes a `+` too.

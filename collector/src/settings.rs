@@ -18,8 +18,10 @@ use crate::{
 use values::{bytes, duration, setting};
 
 pub use error::SettingsError;
+pub use limits::LimitSettings;
 
 mod error;
+mod limits;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -101,6 +103,12 @@ pub struct Settings {
     #[arg(value_parser = values::topic_or_none)]
     pub dead_letter_topic: Option<String>,
 
+    /// Where the accounts of the sources go, which tell a dropped exchange from a lost one [default: TOPIC.accounts]; ""
+    /// for nowhere. With --file they lie in FILE.accounts
+    #[arg(long, env = "TRIBUTARY_ACCOUNTS_TOPIC", help_heading = "Kafka", value_name = "TOPIC")]
+    #[arg(value_parser = values::topic_or_none)]
+    pub accounts_topic: Option<String>,
+
     /// How records are compressed: none, gzip, snappy, lz4, zstd
     #[arg(long, env = "TRIBUTARY_COMPRESSION", help_heading = "Kafka", default_value_t = Compression::Lz4)]
     pub compression: Compression,
@@ -176,101 +184,6 @@ pub struct Settings {
     pub log_level: String,
 }
 
-/// The bounds as they are given.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Limits")]
-pub struct LimitSettings {
-    /// Bytes of a post as sent, 1KiB to 1GiB
-    #[arg(long, env = "TRIBUTARY_MAX_ENCODED_BYTES", default_value = "8MiB", value_name = "SIZE")]
-    #[arg(value_parser = bytes::<1024, 1_073_741_824>)]
-    pub max_encoded_bytes: u64,
-
-    /// Bytes of a post when unpacked, 1KiB to 1GiB
-    #[arg(long, env = "TRIBUTARY_MAX_DECODED_BYTES", default_value = "32MiB", value_name = "SIZE")]
-    #[arg(value_parser = bytes::<1024, 1_073_741_824>)]
-    pub max_decoded_bytes: u64,
-
-    /// Bytes of a line, 1KiB to 1GiB
-    #[arg(long, env = "TRIBUTARY_MAX_LINE_BYTES", default_value = "2MiB", value_name = "SIZE")]
-    #[arg(value_parser = bytes::<1024, 1_073_741_824>)]
-    pub max_line_bytes: u64,
-
-    /// Lines of a post, 1 to 1000000
-    #[arg(long, env = "TRIBUTARY_MAX_LINES", default_value_t = 10_000, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    pub max_lines: u64,
-
-    /// Levels of nesting in a line, 4 to 128
-    #[arg(long, env = "TRIBUTARY_MAX_JSON_DEPTH", default_value_t = 64, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u64).range(4..=128))]
-    pub max_json_depth: u64,
-
-    /// Bytes of one compressed body inside an exchange when unpacked, 1KiB to 1GiB; over it the body stays base64
-    #[arg(long, env = "TRIBUTARY_MAX_UNPACKED_BODY_BYTES", default_value = "1MiB", value_name = "SIZE")]
-    #[arg(value_parser = bytes::<1024, 1_073_741_824>)]
-    pub max_unpacked_body_bytes: u64,
-
-    /// Bytes of all posts in flight, 64KiB to 64GiB; over it posts get 503
-    #[arg(long, env = "TRIBUTARY_MAX_BYTES_IN_FLIGHT", default_value = "64MiB", value_name = "SIZE")]
-    #[arg(value_parser = bytes::<65_536, 68_719_476_736>)]
-    pub max_bytes_in_flight: u64,
-
-    /// Sources that are accounted for by name, 1 to 100000
-    #[arg(long, env = "TRIBUTARY_MAX_SOURCES", default_value_t = 1024, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=100_000))]
-    pub max_sources: u64,
-
-    /// From the end of a post's body to the answer, 100ms to 5m; give it less than the filter's timeout_ms
-    #[arg(long, env = "TRIBUTARY_REQUEST_TIMEOUT", default_value = "8s", value_name = "TIME")]
-    #[arg(value_parser = duration::<100, 300_000>)]
-    pub request_timeout: Duration,
-
-    /// From a post's head to the end of its body, 100ms to 10m
-    #[arg(long, env = "TRIBUTARY_BODY_TIMEOUT", default_value = "30s", value_name = "TIME")]
-    #[arg(value_parser = duration::<100, 600_000>)]
-    pub body_timeout: Duration,
-
-    /// From a connection to its first byte, 100ms to 10m
-    #[arg(long, env = "TRIBUTARY_FIRST_BYTE_TIMEOUT", default_value = "5s", value_name = "TIME")]
-    #[arg(value_parser = duration::<100, 600_000>)]
-    pub first_byte_timeout: Duration,
-
-    /// From the first byte to the end of the TLS handshake, 100ms to 10m
-    #[arg(long, env = "TRIBUTARY_TLS_HANDSHAKE_TIMEOUT", default_value = "5s", value_name = "TIME")]
-    #[arg(value_parser = duration::<100, 600_000>)]
-    pub tls_handshake_timeout: Duration,
-
-    /// From the first byte of a request to the end of its head, 100ms to 10m
-    #[arg(long, env = "TRIBUTARY_HEADER_TIMEOUT", default_value = "10s", value_name = "TIME")]
-    #[arg(value_parser = duration::<100, 600_000>)]
-    pub header_timeout: Duration,
-
-    /// How long a connection may be without a request, 100ms to 1h
-    #[arg(long, env = "TRIBUTARY_IDLE_TIMEOUT", default_value = "60s", value_name = "TIME")]
-    #[arg(value_parser = duration::<100, 3_600_000>)]
-    pub idle_timeout: Duration,
-
-    /// Bytes of a request's head, 8KiB to 1MiB
-    #[arg(long, env = "TRIBUTARY_MAX_HEADER_BYTES", default_value = "32KiB", value_name = "SIZE")]
-    #[arg(value_parser = bytes::<8192, 1_048_576>)]
-    pub max_header_bytes: u64,
-
-    /// Headers of a request, 16 to 1000
-    #[arg(long, env = "TRIBUTARY_MAX_HEADERS", default_value_t = 100, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u64).range(16..=1000))]
-    pub max_headers: u64,
-
-    /// Connections at a time, 1 to 1000000
-    #[arg(long, env = "TRIBUTARY_MAX_CONNECTIONS", default_value_t = 1024, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    pub max_connections: u64,
-
-    /// Requests at a time on one HTTP/2 connection, 1 to 1000
-    #[arg(long, env = "TRIBUTARY_MAX_STREAMS", default_value_t = 64, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub max_streams: u32,
-}
-
 /// What the program can do besides serving.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
@@ -308,6 +221,11 @@ impl Settings {
         if self.dead_letter_topic().as_ref() == Some(&self.topic) {
             return Err(SettingsError::DeadLetterLoop);
         }
+        if let Some(accounts) = self.accounts_topic()
+            && (accounts == self.topic || self.dead_letter_topic().as_ref() == Some(&accounts))
+        {
+            return Err(SettingsError::AccountsMixed { topic: accounts });
+        }
         Ok(())
     }
 
@@ -335,6 +253,7 @@ impl Settings {
                 KeyChoice::Host => Key::Host,
             },
             dead_letter_topic: self.dead_letter_topic(),
+            accounts_topic: self.accounts_topic(),
         }))
     }
 
@@ -376,10 +295,19 @@ impl Settings {
     }
 
     fn dead_letter_topic(&self) -> Option<String> {
-        match &self.dead_letter_topic {
-            None => Some(format!("{}.dead-letter", self.topic)),
-            Some(topic) => Some(topic.clone()).filter(|topic| !topic.is_empty()),
-        }
+        beside(&self.topic, "dead-letter", self.dead_letter_topic.as_ref())
+    }
+
+    fn accounts_topic(&self) -> Option<String> {
+        beside(&self.topic, "accounts", self.accounts_topic.as_ref())
+    }
+}
+
+/// The topic as chosen, or the one named after `topic`; `None` if it was chosen to be nowhere.
+fn beside(topic: &str, suffix: &str, chosen: Option<&String>) -> Option<String> {
+    match chosen {
+        None => Some(format!("{topic}.{suffix}")),
+        Some(chosen) => Some(chosen.clone()).filter(|chosen| !chosen.is_empty()),
     }
 }
 

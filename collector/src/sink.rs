@@ -9,7 +9,10 @@ use std::{
 use serde::Serialize;
 use tributary_http_types::Timestamp;
 
-use crate::{accounting::StoredIn, lines::Exchange};
+use crate::{
+    accounting::{Account, StoredIn},
+    lines::Exchange,
+};
 
 pub(crate) mod file;
 pub(crate) mod kafka;
@@ -66,13 +69,31 @@ pub(crate) struct KafkaCounts {
     pub replaced_producers: u64,
 }
 
-/// A place that keeps exchanges.
+/// What became of one call of [`Sink::store`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// One for each exchange, in order.
+    pub verdicts: Vec<Verdict>,
+    /// Whether all accounts are durable too (or the sink keeps none). They never decide on the exchanges: an account that
+    /// is late is no loss, it comes again.
+    pub accounts: bool,
+}
+
+impl Stored {
+    /// Nothing is durable as far as is known.
+    pub(crate) fn unknown(exchanges: usize) -> Stored {
+        Stored { verdicts: vec![Verdict::Unknown; exchanges], accounts: false }
+    }
+}
+
+/// A place that keeps exchanges, and the accounts of their sources beside them.
 pub(crate) trait Sink: Send + Sync {
     /// Under which head stored exchanges are counted.
     fn stored_in(&self) -> StoredIn;
 
-    /// Stores exchanges; one verdict each, in order. [`Verdict::Stored`] is a promise: durable, whatever dies now.
-    fn store<'a>(&'a self, exchanges: &'a [Exchange]) -> BoxFuture<'a, Vec<Verdict>>;
+    /// Stores the exchanges of a post, and with them the accounts that explain their gaps. Either may be empty.
+    /// [`Verdict::Stored`] is a promise: durable, whatever dies now; and so are `accounts` where the outcome says so.
+    fn store<'a>(&'a self, exchanges: &'a [Exchange], accounts: &'a [Account]) -> BoxFuture<'a, Stored>;
 
     /// Whether a store would only wait in vain; then a post is refused at once.
     fn is_blocked(&self) -> bool;

@@ -7,6 +7,7 @@
 //!   into one line in one pass, straight into a `Vec<u8>`.
 //! - [`HttpExchange`] is the owned exchange: what [`HttpExchange::from_line`] reads and what it writes back.
 //! - [`check_line`] is the reader without keeping: the same verdicts, almost no allocation.
+//! - [`SourceAccount`] is what a source says of itself, as a line beside the exchanges.
 //! - [`SeqSet`] is what a consumer keeps of the numbers of one source: gaps and repetitions.
 //!
 //! ```
@@ -18,6 +19,7 @@
 //! # Ok::<(), tributary_http_types::ReadError>(())
 //! ```
 
+mod account;
 mod check;
 mod error;
 mod exchange;
@@ -32,6 +34,7 @@ mod seqs;
 mod timestamp;
 mod write;
 
+pub use account::SourceAccount;
 pub use check::{CheckedLine, check_line};
 pub use error::{ReadError, WriteError};
 pub use exchange::{BodyRef, ExchangeRef, HttpExchange, HttpRequest, HttpResponse, RequestRef, ResponseRef};

@@ -110,6 +110,28 @@ impl SeqSet {
         self.ranges.last().map(|(_, last)| *last)
     }
 
+    /// The largest number that is missing below the largest seen; `None` if none is.
+    pub fn highest_missing(&self) -> Option<u64> {
+        self.ranges.last().and_then(|(first, _)| first.checked_sub(1))
+    }
+
+    /// What was seen, as ranges with both ends, the highest first; without the lowest one if it stands for numbers that
+    /// were never seen (see the type).
+    pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let unsure = usize::from(self.forgotten > 0);
+        self.ranges.iter().skip(unsure).rev().copied()
+    }
+
+    /// How many different numbers were seen.
+    pub fn len(&self) -> u64 {
+        self.max().map_or(0, |max| max.saturating_add(1).saturating_sub(self.missing()))
+    }
+
+    /// Whether no number was seen.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
     /// How many numbers below the largest are missing.
     pub fn missing(&self) -> u64 {
         self.gaps().map(|gap| gap.end() - gap.start() + 1).sum::<u64>() + self.forgotten
@@ -177,6 +199,7 @@ mod tests {
 
         assert_eq!(seqs.ranges.len(), MAX_RANGES);
         assert_eq!(seqs.missing(), 9_999);
+        assert_eq!((seqs.len(), seqs.ranges().count()), (10_000, MAX_RANGES - 1));
         assert_eq!(seqs.max(), Some(19_998));
     }
 
@@ -205,6 +228,10 @@ mod tests {
             let missing: Vec<u64> = (0..max.unwrap_or(0)).filter(|n| !model.contains(n)).collect();
             prop_assert_eq!(seqs.max(), max);
             prop_assert_eq!(seqs.missing(), missing.len() as u64);
+            prop_assert_eq!(seqs.highest_missing(), missing.last().copied());
+            prop_assert_eq!(seqs.len(), model.len() as u64);
+            let seen: BTreeSet<u64> = seqs.ranges().flat_map(|(first, last)| first..=last).collect();
+            prop_assert_eq!(seen, model);
             prop_assert_eq!(seqs.gaps().flatten().collect::<Vec<_>>(), missing);
         }
     }

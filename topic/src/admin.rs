@@ -56,6 +56,17 @@ impl TopicFacts {
     }
 }
 
+/// What a topic is like that has to be created.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewTopicShape {
+    /// From 1.
+    pub(crate) partitions: i32,
+    /// From 1, or -1 for the broker's default.
+    pub(crate) replication: i32,
+    /// Whether Kafka keeps the last record of each key instead of deleting by age.
+    pub(crate) compacted: bool,
+}
+
 /// The part of [`TopicFacts`] that needs a right of its own to ask for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limits {
@@ -85,9 +96,12 @@ impl TopicAdmin {
     }
 
     /// Creates the topic. `false`: somebody else was faster.
-    pub(crate) async fn create(&self, topic: &str, partitions: i32, replication: i32) -> Result<bool, TopicError> {
+    pub(crate) async fn create(&self, topic: &str, shape: &NewTopicShape) -> Result<bool, TopicError> {
         let client = self.client()?;
-        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(replication));
+        let mut new = NewTopic::new(topic, shape.partitions, TopicReplication::Fixed(shape.replication));
+        if shape.compacted {
+            new = new.set("cleanup.policy", "compact");
+        }
         let options = AdminOptions::new().request_timeout(Some(ANSWER_WITHIN)).operation_timeout(Some(ANSWER_WITHIN));
         let answer = client.create_topics([&new], &options).await;
         drop_elsewhere(client);

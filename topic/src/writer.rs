@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     TopicError, WriterConfig,
-    admin::{Limits, Shape, TopicAdmin, TopicFacts},
+    admin::{Limits, NewTopicShape, Shape, TopicAdmin, TopicFacts},
     health::{Cause, Health, Problem, Witness},
     log::LogGate,
 };
@@ -166,7 +166,8 @@ impl Writer {
     /// # Errors
     /// All of [`TopicError`] but `Setting`. Trying again later is right for each of them.
     pub async fn ensure_topic(&self, partitions: i32, replication: i32) -> Result<TopicFacts, TopicError> {
-        let outcome = self.ensure(&self.config.topic, partitions, replication).await;
+        let shape = NewTopicShape { partitions, replication, compacted: false };
+        let outcome = self.ensure(&self.config.topic, &shape).await;
         self.circuit.looked(outcome.is_ok());
         self.health.looked(outcome.as_ref().map(drop));
         let facts = outcome?;
@@ -192,7 +193,20 @@ impl Writer {
         partitions: i32,
         replication: i32,
     ) -> Result<TopicFacts, TopicError> {
-        self.ensure(topic, partitions, replication).await
+        self.ensure(topic, &NewTopicShape { partitions, replication, compacted: false }).await
+    }
+
+    /// As [`ensure_other_topic`](Self::ensure_other_topic); when it is created, Kafka keeps the last record of each key.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn ensure_compacted_topic(
+        &self,
+        topic: &str,
+        partitions: i32,
+        replication: i32,
+    ) -> Result<TopicFacts, TopicError> {
+        self.ensure(topic, &NewTopicShape { partitions, replication, compacted: true }).await
     }
 
     /// What keeps records from being acknowledged at present; empty if nothing does.
@@ -245,13 +259,14 @@ impl Writer {
         tokio::task::spawn_blocking(flush).await.unwrap_or(false)
     }
 
-    async fn ensure(&self, topic: &str, partitions: i32, replication: i32) -> Result<TopicFacts, TopicError> {
+    async fn ensure(&self, topic: &str, new: &NewTopicShape) -> Result<TopicFacts, TopicError> {
+        let NewTopicShape { partitions, replication, .. } = *new;
         let seen = self.main.look(topic).await;
         let (created, shape) =
             match seen.map_err(|error| TopicError::of("describe", topic, &self.config.brokers, error)) {
                 Ok(seen) => (false, seen),
                 Err(TopicError::TopicMissing { .. }) => {
-                    let created = self.admin.create(topic, partitions, replication).await?;
+                    let created = self.admin.create(topic, new).await?;
                     // Its metadata may take a moment to spread; what we asked for is what it is.
                     let replicas = usize::try_from(replication).unwrap_or(0);
                     let partitions = usize::try_from(partitions).unwrap_or(1);

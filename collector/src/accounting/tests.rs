@@ -25,7 +25,7 @@ fn lines<'a>(source: &'a str, seqs: &[u64]) -> Settled<'a> {
 }
 
 fn source_json(accounting: &Accounting, name: &str) -> serde_json::Value {
-    serde_json::to_value(accounting.report()).expect("serialisable")["sources"][name].clone()
+    serde_json::to_value(accounting.report(Now::read())).expect("serialisable")["sources"][name].clone()
 }
 
 #[test]
@@ -33,11 +33,11 @@ fn the_report_has_the_shape_that_is_promised() {
     let accounting = Accounting::new(StoredIn::Kafka, 10);
     let settled = Settled { rejected: 1, dead_lettered: 1, ..lines("ab", &[0, 1, 3]) };
 
-    accounting.settle(Some(&sender("ab", 0, "seen=5,captured=5,acked=0,in_flight=5")), &settled);
-    accounting.refuse(RefusedAs::Busy, 7, None);
-    accounting.refuse(RefusedAs::Auth, 0, None);
+    accounting.settle(Some(&sender("ab", 0, "seen=5,captured=5,acked=0,in_flight=5")), &settled, Now::read());
+    accounting.refuse(RefusedAs::Busy, 7, None, Now::read());
+    accounting.refuse(RefusedAs::Auth, 0, None, Now::read());
 
-    let mut report = serde_json::to_value(accounting.report()).expect("serialisable");
+    let mut report = serde_json::to_value(accounting.report(Now::read())).expect("serialisable");
     assert!(report["sources"]["ab"]["last_seen"].take().is_string());
     let expected = serde_json::json!({
         "received": 11, "accepted": 3, "rejected": 1, "dead_lettered": 1,
@@ -45,9 +45,10 @@ fn the_report_has_the_shape_that_is_promised() {
         "kafka_acked": 3, "spooled": 0, "file_synced": 0,
         "posts": {"received": 3, "accepted": 1, "refused": {"busy": 1, "auth": 1, "limit": 0, "bad_request": 0}},
         "bodies": {"decoded": 0, "left_corrupt": 0, "left_too_large": 0, "left_not_text": 0, "left_unknown": 0},
-        "identity_exact": true, "sources_evicted": 0,
+        "identity_exact": true, "sources_evicted": 0, "sources_silent": 0, "accounts_lost": 0,
         "sources": {"ab": {
-            "last_seen": null, "acked_elsewhere": 0, "max_seq": 3, "missing": 1, "gaps": [[2, 2]], "duplicates": 0,
+            "last_seen": null, "heartbeat_ms": null, "silent": false, "acked_elsewhere": 0, "max_seq": 3, "missing": 1, "gaps": [[2, 2]], "duplicates": 0,
+            "pending": 5, "dropped": {}, "degraded": {},
             "counters": {"seen": 5, "captured": 5, "acked": 0, "in_flight": 5}, "identity_exact": true,
         }},
     });
@@ -58,9 +59,9 @@ fn the_report_has_the_shape_that_is_promised() {
 fn a_file_is_counted_as_a_file() {
     let accounting = Accounting::new(StoredIn::File, 10);
 
-    accounting.settle(None, &lines("ab", &[0]));
+    accounting.settle(None, &lines("ab", &[0]), Now::read());
 
-    let totals = accounting.report().totals;
+    let totals = accounting.report(Now::read()).totals;
     assert_eq!((totals.file_synced, totals.kafka_acked), (1, 0));
     assert!(totals.identity_is_exact());
 }
@@ -69,8 +70,8 @@ fn a_file_is_counted_as_a_file() {
 fn lines_that_come_again_are_counted_as_duplicates() {
     let accounting = Accounting::new(StoredIn::Kafka, 10);
 
-    accounting.settle(None, &lines("ab", &[0, 1, 2]));
-    accounting.settle(None, &lines("ab", &[1, 2, 3]));
+    accounting.settle(None, &lines("ab", &[0, 1, 2]), Now::read());
+    accounting.settle(None, &lines("ab", &[1, 2, 3]), Now::read());
 
     assert_eq!(source_json(&accounting, "ab")["duplicates"], 2);
     assert_eq!(source_json(&accounting, "ab")["missing"], 0);
@@ -80,11 +81,15 @@ fn lines_that_come_again_are_counted_as_duplicates() {
 fn an_overtaken_report_does_not_replace_a_newer_one() {
     let accounting = Accounting::new(StoredIn::Kafka, 10);
 
-    accounting.settle(Some(&sender("ab", 1, "seen=9,captured=9,acked=9")), &Settled::default());
-    accounting.settle(Some(&sender("ab", 0, "seen=5,captured=5,acked=0,in_flight=5")), &Settled::default());
+    accounting.settle(Some(&sender("ab", 1, "seen=9,captured=9,acked=9")), &Settled::default(), Now::read());
+    accounting.settle(
+        Some(&sender("ab", 0, "seen=5,captured=5,acked=0,in_flight=5")),
+        &Settled::default(),
+        Now::read(),
+    );
     assert_eq!(source_json(&accounting, "ab")["counters"]["seen"], 9);
 
-    accounting.settle(Some(&sender("ab", 2, "seen=10,captured=10,acked=9,open=1")), &Settled::default());
+    accounting.settle(Some(&sender("ab", 2, "seen=10,captured=10,acked=9,open=1")), &Settled::default(), Now::read());
     assert_eq!(source_json(&accounting, "ab")["counters"]["seen"], 10);
 }
 
@@ -92,7 +97,7 @@ fn an_overtaken_report_does_not_replace_a_newer_one() {
 fn a_refused_post_still_reports() {
     let accounting = Accounting::new(StoredIn::Kafka, 10);
 
-    accounting.refuse(RefusedAs::Busy, 3, Some(&sender("ab", 0, "seen=3,captured=3,in_flight=3")));
+    accounting.refuse(RefusedAs::Busy, 3, Some(&sender("ab", 0, "seen=3,captured=3,in_flight=3")), Now::read());
 
     assert_eq!(source_json(&accounting, "ab")["counters"]["seen"], 3);
     assert_eq!(source_json(&accounting, "ab")["max_seq"], serde_json::Value::Null);
@@ -103,10 +108,10 @@ fn past_the_bound_the_most_silent_source_is_forgotten_visibly() {
     let accounting = Accounting::new(StoredIn::Kafka, 2);
 
     for name in ["one", "two", "one", "three"] {
-        accounting.settle(None, &lines(name, &[0]));
+        accounting.settle(None, &lines(name, &[0]), Now::read());
     }
 
-    let report = accounting.report();
+    let report = accounting.report(Now::read());
     assert_eq!(report.sources.keys().collect::<Vec<_>>(), ["one", "three"]);
     assert_eq!((report.sources_evicted, report.totals.accepted), (1, 4));
 }
@@ -116,10 +121,70 @@ fn a_post_of_several_sources_is_entered_for_each() {
     let accounting = Accounting::new(StoredIn::Kafka, 10);
     let settled = Settled { seqs: vec![("a", 0), ("b", 0), ("b", 1), ("a", 1)], accepted: 4, ..Settled::default() };
 
-    accounting.settle(None, &settled);
+    accounting.settle(None, &settled, Now::read());
 
     assert_eq!(source_json(&accounting, "a")["max_seq"], 1);
     assert_eq!(source_json(&accounting, "b")["max_seq"], 1);
+}
+
+#[test]
+fn silent_sources_are_named_up_to_a_bound() {
+    let accounting = Accounting::new(StoredIn::Kafka, 10);
+    let start = Now::read();
+    for name in ["a", "b", "c"] {
+        let of_filter = Sender { heartbeat_ms: Some(1000), ..sender(name, 0, "seen=1,captured=1,open=1") };
+        accounting.settle(Some(&of_filter), &Settled::default(), start);
+    }
+    let later = Now { steady: start.steady + std::time::Duration::from_secs(4), ..start };
+
+    assert_eq!(accounting.silent(start, 2), Vec::<String>::new());
+    let told = accounting.silent(later, 2);
+
+    assert_eq!(told.len(), 3);
+    assert!(told[0].starts_with("source a is silent") && told[2].starts_with("1 more"), "{told:?}");
+    assert_eq!(accounting.totals(later).1.silent, 3);
+    assert_eq!(accounting.report(later).sources_silent, 3);
+}
+
+#[test]
+fn accounts_travel_only_while_they_can_be_stored() {
+    let accounting = Accounting::new(StoredIn::Kafka, 10);
+    let of_filter = sender("ab", 0, "seen=5,captured=5,in_flight=3,dropped_budget=2");
+    let travelling = || accounting.travelling(&of_filter, [2, 3].into_iter(), Now::read());
+
+    let account = travelling().expect("a gap");
+    accounting.told_with_post(&account, false);
+    assert_eq!(travelling(), None);
+
+    let due = accounting.due();
+    assert_eq!(due.len(), 1);
+    accounting.told(due, true);
+    assert_eq!(travelling(), None);
+    let gap_beyond = accounting.travelling(&of_filter, [9].into_iter(), Now::read());
+    assert!(gap_beyond.is_some());
+}
+
+#[test]
+fn accounts_of_forgotten_sources_are_kept_until_they_are_stored() {
+    let accounting = Accounting::new(StoredIn::Kafka, 2);
+    for name in ["a", "b", "c", "d", "e"] {
+        accounting.settle(Some(&sender(name, 0, "seen=0,captured=0")), &Settled::default(), Now::read());
+    }
+    let names = |due: &[Due]| -> Vec<_> { due.iter().map(|due| due.account.source.clone()).collect() };
+
+    let due = accounting.due();
+    let mut sorted = names(&due);
+    sorted.sort_unstable();
+    assert_eq!(
+        (sorted, accounting.report(Now::read()).accounts_lost),
+        (vec!["b".into(), "c".into(), "d".into(), "e".into()], 1)
+    );
+    accounting.told(due, false);
+    assert_eq!(accounting.due().len(), 4);
+    let due = accounting.due();
+    accounting.told(due, true);
+
+    assert_eq!(accounting.due().len(), 0);
 }
 
 proptest! {
@@ -129,13 +194,13 @@ proptest! {
 
         for (kind, lines, rejected) in history {
             match kind {
-                0 => accounting.settle(None, &Settled { accepted: lines, rejected, ..Settled::default() }),
-                1 => accounting.refuse(RefusedAs::Busy, lines, None),
-                2 => accounting.refuse(RefusedAs::Auth, 0, None),
-                3 => accounting.refuse(RefusedAs::Limit, lines, None),
-                _ => accounting.refuse(RefusedAs::BadRequest, lines, None),
+                0 => accounting.settle(None, &Settled { accepted: lines, rejected, ..Settled::default() }, Now::read()),
+                1 => accounting.refuse(RefusedAs::Busy, lines, None, Now::read()),
+                2 => accounting.refuse(RefusedAs::Auth, 0, None, Now::read()),
+                3 => accounting.refuse(RefusedAs::Limit, lines, None, Now::read()),
+                _ => accounting.refuse(RefusedAs::BadRequest, lines, None, Now::read()),
             }
-            prop_assert!(accounting.report().identity_exact);
+            prop_assert!(accounting.report(Now::read()).identity_exact);
         }
     }
 }

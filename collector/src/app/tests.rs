@@ -13,6 +13,8 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::sink::memory::{Behaviour, MemorySink};
 
+mod accounts;
+
 const GOOD: &str = r#"{"request":{"method":"get","host":"h"},"meta":{"id":"ab-0","source":"ab","seq":0}}"#;
 
 const LIMITS: Limits = Limits {

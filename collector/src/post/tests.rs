@@ -1,6 +1,7 @@
 use super::*;
 use http::HeaderValue;
 use proptest::prelude::*;
+use tributary_http_types::SourceAccount;
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -16,8 +17,12 @@ fn read(pairs: &[(&'static str, &str)]) -> Result<PostHeaders, Refusal> {
     PostHeaders::read(&headers(&all))
 }
 
+fn account(counters: &str) -> SourceAccount {
+    SourceAccount { counters: parse_counters(counters).expect("good counters"), ..SourceAccount::default() }
+}
+
 fn identity(counters: &str) -> bool {
-    Counters::parse(counters).expect("good counters").identity_is_exact()
+    account(counters).identity_is_exact()
 }
 
 #[test]
@@ -27,10 +32,11 @@ fn a_post_of_the_filter_is_read_whole() {
         ("x-tributary-source", "0af1"),
         ("x-tributary-batch", "18446744073709551615"),
         ("x-tributary-counters", "seen=2,captured=2"),
+        ("x-tributary-heartbeat", "5000"),
     ]);
 
-    let counters = Counters(vec![("seen".to_owned(), 2), ("captured".to_owned(), 2)]);
-    let sender = Sender { source: "0af1".to_owned(), batch: u64::MAX, counters: Some(counters) };
+    let counters = Some([("seen".to_owned(), 2), ("captured".to_owned(), 2)].into());
+    let sender = Sender { source: "0af1".to_owned(), batch: u64::MAX, counters, heartbeat_ms: Some(5000) };
     assert_eq!(post.ok(), Some(PostHeaders { encoding: Encoding::Gzip, sender: Some(sender) }));
 }
 
@@ -81,6 +87,7 @@ fn half_a_sender_is_refused() {
         &[("x-tributary-source", "a")][..],
         &[("x-tributary-batch", "0")],
         &[("x-tributary-counters", "seen=0")],
+        &[("x-tributary-heartbeat", "5000")],
         &[("x-tributary-batch", "0"), ("x-tributary-counters", "seen=0")],
         &[("x-tributary-source", "a"), ("x-tributary-counters", "seen=0")],
     ] {
@@ -111,10 +118,23 @@ fn malformed_senders_are_refused() {
 fn malformed_counters_are_refused() {
     let too_many: Vec<String> = (0..129).map(|n| format!("c{n}=0")).collect();
     for bad in ["seen", "seen=", "seen=x", "seen=1,", "seen=1,seen=2", "Seen=1", "=1", "a b=1", &too_many.join(",")] {
-        assert!(matches!(Counters::parse(bad), Err(Refusal::Header { .. })), "{bad:?}");
+        assert!(matches!(parse_counters(bad), Err(Refusal::Header { .. })), "{bad:?}");
     }
-    assert_eq!(Counters::parse("").ok(), Some(Counters(vec![])));
-    assert!(Counters::parse(&too_many[1..].join(",")).is_ok());
+    assert_eq!(parse_counters("").ok(), Some(BTreeMap::new()));
+    assert!(parse_counters(&too_many[1..].join(",")).is_ok());
+}
+
+#[test]
+fn a_heartbeat_is_a_number_of_milliseconds() {
+    let with = |heartbeat| {
+        read(&[("x-tributary-source", "a"), ("x-tributary-batch", "0"), ("x-tributary-heartbeat", heartbeat)])
+    };
+    for bad in ["", "0", "-1", "5s", "1.5", "86400001"] {
+        assert!(matches!(with(bad), Err(Refusal::Header { .. })), "{bad:?}");
+    }
+    for good in ["1", "86400000"] {
+        assert!(with(good).is_ok(), "{good:?}");
+    }
 }
 
 #[test]
@@ -130,7 +150,7 @@ fn the_identity_needs_every_exchange_explained() {
 
 #[test]
 fn gauges_do_not_make_a_report_younger() {
-    let age = |text| Counters::parse(text).expect("good counters").age();
+    let age = |text| account(text).age();
 
     assert_eq!(age("seen=5,open=3,queued=2,in_flight=1"), age("seen=5"));
     assert!(age("seen=5,acked=1") > age("seen=5,open=9"));
@@ -140,7 +160,7 @@ proptest! {
     #[test]
     fn no_header_value_breaks_the_reader(value in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
         if let Ok(value) = HeaderValue::from_bytes(&value) {
-            for name in ["content-type", "content-encoding", "x-tributary-source", "x-tributary-batch", "x-tributary-counters"] {
+            for name in ["content-type", "content-encoding", "x-tributary-source", "x-tributary-batch", "x-tributary-counters", "x-tributary-heartbeat"] {
                 let mut headers = headers(&[("content-type", "application/x-ndjson")]);
                 headers.insert(name, value.clone());
                 let _ = PostHeaders::read(&headers);

@@ -26,6 +26,12 @@ pub enum SettingsError {
     /// The dead letters would come back into the topic.
     #[error("--dead-letter-topic must not be --topic itself")]
     DeadLetterLoop,
+    /// Accounts and exchanges (or dead letters) would lie in one topic.
+    #[error("--accounts-topic {topic} must be neither --topic nor --dead-letter-topic")]
+    AccountsMixed {
+        /// As given, or by default.
+        topic: String,
+    },
     /// The file of librdkafka settings cannot be read.
     #[error("--kafka-config-file {path}")]
     KafkaConfigFile {

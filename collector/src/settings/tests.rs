@@ -33,6 +33,7 @@ fn the_defaults_are_those_of_the_design() {
     assert_eq!(kafka.writer.topic, "http_recordings");
     assert_eq!(kafka.writer.delivery_timeout, Duration::from_secs(5));
     assert_eq!(kafka.dead_letter_topic.as_deref(), Some("http_recordings.dead-letter"));
+    assert_eq!(kafka.accounts_topic.as_deref(), Some("http_recordings.accounts"));
     let limits = settings.limits();
     assert_eq!(limits.answer_within, Duration::from_secs(8));
     assert_eq!((limits.body.max_encoded_bytes, limits.body.max_decoded_bytes), (8 << 20, 32 << 20));

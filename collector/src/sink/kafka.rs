@@ -12,8 +12,12 @@ use bytes::Bytes;
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 use tributary_topic::{Cause, Problem, Record, RecordError, TopicError, TopicFacts, Writer, WriterConfig};
 
-use super::{BoxFuture, Condition, KafkaCounts, Sink, Trouble, Verdict, rfc3339};
-use crate::{accounting::StoredIn, lines::Exchange, log::Gate};
+use super::{BoxFuture, Condition, KafkaCounts, Sink, Stored, Trouble, Verdict, rfc3339};
+use crate::{
+    accounting::{Account, StoredIn},
+    lines::Exchange,
+    log::Gate,
+};
 
 mod dead_letter;
 
@@ -43,6 +47,8 @@ pub struct KafkaSettings {
     pub key: Key,
     /// Where records go that are too large; `None`: nowhere, they are only rejected.
     pub dead_letter_topic: Option<String>,
+    /// Where the accounts of the sources go; `None`: nowhere.
+    pub accounts_topic: Option<String>,
 }
 
 /// Stores exchanges in a Kafka topic.
@@ -62,6 +68,8 @@ struct Shared {
     warnings: Mutex<Vec<String>>,
     /// Whether nobody can make the topic of dead letters, though it is missing.
     no_dead_letters: AtomicBool,
+    /// Why the last accounts could not be written.
+    accounts_failure: Mutex<Option<String>>,
 }
 
 impl KafkaSink {
@@ -79,14 +87,35 @@ impl KafkaSink {
             since: SystemTime::now(),
             warnings: Mutex::default(),
             no_dead_letters: AtomicBool::new(false),
+            accounts_failure: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(false);
         let keeper = tokio::spawn(keep(Arc::clone(&shared), stopped));
         Ok(KafkaSink { shared, keeper: Mutex::new(Some(keeper)), stop })
     }
 
-    async fn store_all(&self, exchanges: &[Exchange]) -> Vec<Verdict> {
-        let Some(writer) = self.shared.writer() else { return vec![Verdict::Unknown; exchanges.len()] };
+    async fn store_all(&self, exchanges: &[Exchange], accounts: &[Account]) -> Stored {
+        let Some(writer) = self.shared.writer() else { return Stored::unknown(exchanges.len()) };
+        // Side by side: an account costs a post no time.
+        let (verdicts, accounts) =
+            tokio::join!(self.store_exchanges(&writer, exchanges), self.store_accounts(&writer, accounts));
+        Stored { verdicts, accounts }
+    }
+
+    async fn store_accounts(&self, writer: &Writer, accounts: &[Account]) -> bool {
+        let Some(topic) = self.shared.settings.accounts_topic.as_ref().filter(|_| !accounts.is_empty()) else {
+            return true;
+        };
+        let records: Vec<Record> = accounts.iter().map(account_record).collect();
+        let error = writer.write_to(topic, records).await.into_iter().find_map(Result::err);
+        self.shared.tell_accounts(error.as_ref());
+        error.is_none()
+    }
+
+    async fn store_exchanges(&self, writer: &Writer, exchanges: &[Exchange]) -> Vec<Verdict> {
+        if exchanges.is_empty() {
+            return Vec::new();
+        }
         let key = self.shared.settings.key;
         let records: Vec<Record> = exchanges.iter().map(|exchange| record(exchange, key)).collect();
         let outcomes = writer.write(&records).await;
@@ -98,7 +127,7 @@ impl KafkaSink {
         for ((outcome, exchange), record) in outcomes.into_iter().zip(exchanges).zip(&records) {
             verdicts.push(match outcome {
                 Ok(()) => Verdict::Stored,
-                Err(error) => self.bury(&writer, exchange, record, &error).await,
+                Err(error) => self.bury(writer, exchange, record, &error).await,
             });
         }
         verdicts
@@ -133,8 +162,8 @@ impl Sink for KafkaSink {
         StoredIn::Kafka
     }
 
-    fn store<'a>(&'a self, exchanges: &'a [Exchange]) -> BoxFuture<'a, Vec<Verdict>> {
-        Box::pin(self.store_all(exchanges))
+    fn store<'a>(&'a self, exchanges: &'a [Exchange], accounts: &'a [Account]) -> BoxFuture<'a, Stored> {
+        Box::pin(self.store_all(exchanges, accounts))
     }
 
     fn is_blocked(&self) -> bool {
@@ -196,7 +225,9 @@ impl Shared {
             degraded.push(Trouble { cause: "starting", why, since: rfc3339(self.since) });
         }
         let refuses = !seen || self.writer().is_none_or(|writer| writer.is_refusing());
-        let warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let accounts = self.accounts_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        warnings.extend(accounts.map(|why| format!("accounts are not written: {why}")));
         Condition { refuses, degraded, warnings }
     }
 
@@ -206,10 +237,20 @@ impl Shared {
         cause == Cause::NotAllowed || (cause == Cause::TopicMissing && self.no_dead_letters.load(Ordering::Relaxed))
     }
 
+    /// Remembers how the last accounts went, and logs when that changes.
+    fn tell_accounts(&self, error: Option<&RecordError>) {
+        let mut failure = self.accounts_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (None, Some(error)) = (&*failure, error) {
+            tracing::warn!(%error, "The accounts of the sources cannot be written.");
+        }
+        *failure = error.map(ToString::to_string);
+    }
+
     /// Looks at both topics.
     async fn look(&self) -> Result<(), TopicError> {
         let Some(writer) = self.writer() else { return Ok(()) };
-        let KafkaSettings { partitions, replication, dead_letter_topic, writer: config, .. } = &self.settings;
+        let KafkaSettings { partitions, replication, dead_letter_topic, accounts_topic, writer: config, .. } =
+            &self.settings;
         let facts = writer.ensure_topic(*partitions, *replication).await?;
         let mut warnings = warnings_of(&config.topic, &facts);
         let seen_before = self.seen.swap(true, Ordering::Relaxed);
@@ -223,6 +264,11 @@ impl Shared {
             if let Err(error) = outcome {
                 warnings.push(format!("no dead letters: {error}"));
             }
+        }
+        if let Some(topic) = accounts_topic
+            && let Err(error) = writer.ensure_compacted_topic(topic, 1, *replication).await
+        {
+            warnings.push(format!("no accounts: {error}"));
         }
         *self.warnings.lock().unwrap_or_else(PoisonError::into_inner) = warnings;
         Ok(())
@@ -278,6 +324,12 @@ fn record(exchange: &Exchange, key: Key) -> Record {
     }
     headers.push(("content-type", Bytes::from_static(b"application/json")));
     Record { key, value: exchange.line.clone(), headers }
+}
+
+/// The key is the source, so that compaction keeps the last one of each.
+fn account_record(account: &Account) -> Record {
+    let headers = vec![("content-type", Bytes::from_static(b"application/json"))];
+    Record { key: Some(account.source.clone()), value: account.line.clone(), headers }
 }
 
 #[cfg(test)]

@@ -17,12 +17,15 @@ pub(crate) enum Behaviour {
     RejectOver(usize),
     /// Would only wait in vain.
     Blocked,
+    /// Stores exchanges, but no accounts.
+    NoAccounts,
 }
 
 #[derive(Default)]
 pub(crate) struct MemorySink {
     pub(crate) behaviour: Mutex<Behaviour>,
     pub(crate) stored: Mutex<Vec<Exchange>>,
+    pub(crate) accounts: Mutex<Vec<Account>>,
 }
 
 impl MemorySink {
@@ -33,6 +36,12 @@ impl MemorySink {
     pub(crate) fn lines(&self) -> Vec<String> {
         let stored = self.stored.lock().expect("no panic under the lock");
         stored.iter().map(|exchange| String::from_utf8_lossy(&exchange.line).into_owned()).collect()
+    }
+
+    /// The accounts, as JSON.
+    pub(crate) fn accounts(&self) -> Vec<serde_json::Value> {
+        let accounts = self.accounts.lock().expect("no panic under the lock");
+        accounts.iter().map(|account| serde_json::from_slice(&account.line).expect("JSON")).collect()
     }
 
     fn behaviour(&self) -> Behaviour {
@@ -50,7 +59,7 @@ impl Sink for MemorySink {
         StoredIn::Kafka
     }
 
-    fn store<'a>(&'a self, exchanges: &'a [Exchange]) -> BoxFuture<'a, Vec<Verdict>> {
+    fn store<'a>(&'a self, exchanges: &'a [Exchange], accounts: &'a [Account]) -> BoxFuture<'a, Stored> {
         Box::pin(async move {
             let behaviour = self.behaviour();
             if behaviour == Behaviour::Hang {
@@ -63,7 +72,11 @@ impl Sink for MemorySink {
                 Behaviour::Fail => Verdict::Unknown,
                 _ => self.keep(exchange),
             };
-            exchanges.iter().map(one).collect()
+            let accounts_stored = !matches!(behaviour, Behaviour::Fail | Behaviour::NoAccounts);
+            if accounts_stored {
+                self.accounts.lock().expect("no panic under the lock").extend_from_slice(accounts);
+            }
+            Stored { verdicts: exchanges.iter().map(one).collect(), accounts: accounts_stored }
         })
     }
 
@@ -74,7 +87,8 @@ impl Sink for MemorySink {
     fn condition(&self) -> Condition {
         let trouble =
             |cause| Trouble { cause, why: "told to".to_owned(), since: "2020-02-28T10:39:28.833Z".to_owned() };
-        let degraded = if self.behaviour() == Behaviour::Store { vec![] } else { vec![trouble("memory")] };
+        let well = matches!(self.behaviour(), Behaviour::Store | Behaviour::NoAccounts);
+        let degraded = if well { vec![] } else { vec![trouble("memory")] };
         Condition { refuses: !degraded.is_empty(), degraded, warnings: vec![] }
     }
 

@@ -8,17 +8,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use tributary_http_types::check_line;
 
 use super::FileError;
 
 /// Bytes gathered before they are written.
 const WRITE_BYTES: usize = 256 * 1024;
 
+/// Whether bytes are a whole line of the file's format.
+pub(super) type IsLine = fn(&[u8]) -> bool;
+
 /// A file whose first [`synced`](Self::synced) bytes are whole lines on the disk.
 #[derive(Debug)]
 pub(super) struct Tail {
     path: PathBuf,
+    is_line: IsLine,
     file: File,
     synced: u64,
     /// Something may lie behind the synced bytes that must go before anything is added.
@@ -27,14 +30,14 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    pub(super) fn open(path: &Path) -> Result<Tail, FileError> {
+    pub(super) fn open(path: &Path, is_line: IsLine) -> Result<Tail, FileError> {
         let (file, is_new) = open(path)?;
         let io = |action| move |source| FileError::Io { action, path: path.to_owned(), source };
         if is_new {
             sync_directory(path).map_err(io("sync the directory of"))?;
         }
-        let synced = repair(path, &file).map_err(io("repair the end of"))?;
-        Ok(Tail { path: path.to_owned(), file, synced, dirty: false, buffer: Vec::new() })
+        let synced = repair(path, &file, is_line).map_err(io("repair the end of"))?;
+        Ok(Tail { path: path.to_owned(), is_line, file, synced, dirty: false, buffer: Vec::new() })
     }
 
     /// Appends the lines and syncs them; all or nothing.
@@ -105,7 +108,7 @@ impl Tail {
             Ok(false) | Err(_) => {
                 // The old one keeps its name elsewhere, perhaps: let it end cleanly.
                 self.clean()?;
-                *self = Tail::open(&self.path).map_err(io::Error::other)?;
+                *self = Tail::open(&self.path, self.is_line).map_err(io::Error::other)?;
                 tracing::info!("The file was moved away, going on in a new one.");
                 Ok(())
             }
@@ -142,7 +145,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 ///
 /// A last line without its end was never acknowledged. If it is a good one (written by another program, say) it gets
 /// its end. If it is torn it goes to `<file>.torn`: nothing that may be worth something is thrown away.
-fn repair(path: &Path, mut file: &File) -> io::Result<u64> {
+fn repair(path: &Path, mut file: &File, is_line: IsLine) -> io::Result<u64> {
     let len = file.metadata()?.len();
     let start = last_line_start(file, len)?;
     if start == len {
@@ -154,7 +157,7 @@ fn repair(path: &Path, mut file: &File) -> io::Result<u64> {
     file.seek(SeekFrom::Start(start))?;
     file.take(len - start).read_to_end(&mut torn)?;
     let bytes = torn.len();
-    if check_line(&torn).is_ok() {
+    if is_line(&torn) {
         file.write_all(b"\n")?;
         file.sync_data()?;
         tracing::info!(bytes, "The last line of the file had no end, it has one now.");

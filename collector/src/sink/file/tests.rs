@@ -13,6 +13,10 @@ fn directory() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
+async fn stored(sink: &FileSink, exchanges: &[Exchange]) -> Vec<Verdict> {
+    sink.store(exchanges, &[]).await.verdicts
+}
+
 /// What the file holds after a sink was opened on `before`, and what lies beside it.
 fn repaired(before: &str) -> (String, Option<String>) {
     let directory = directory();
@@ -31,7 +35,7 @@ async fn exchanges_are_in_the_file_when_they_count_as_stored() {
     let path = directory.path().join("exchanges.jsonl");
     let sink = FileSink::open(&path).expect("it opens");
 
-    let verdicts = sink.store(&[exchange("one"), exchange("two")]).await;
+    let verdicts = stored(&sink, &[exchange("one"), exchange("two")]).await;
 
     assert_eq!(verdicts, [Verdict::Stored, Verdict::Stored]);
     assert_eq!(fs::read_to_string(&path).expect("readable"), "one\ntwo\n");
@@ -47,7 +51,9 @@ async fn posts_at_the_same_time_are_all_stored_whole() {
     let posts: Vec<_> = (0..200)
         .map(|n| {
             let sink = Arc::clone(&sink);
-            tokio::spawn(async move { sink.store(&[exchange(&format!("{n} a")), exchange(&format!("{n} b"))]).await })
+            tokio::spawn(
+                async move { stored(&sink, &[exchange(&format!("{n} a")), exchange(&format!("{n} b"))]).await },
+            )
         })
         .collect();
     for post in posts {
@@ -69,11 +75,47 @@ async fn a_file_is_appended_to_at_the_next_start() {
     let path = directory.path().join("exchanges.jsonl");
     for line in ["one", "two"] {
         let sink = FileSink::open(&path).expect("it opens");
-        sink.store(&[exchange(line)]).await;
+        stored(&sink, &[exchange(line)]).await;
         sink.close(Duration::from_secs(5)).await;
     }
 
     assert_eq!(fs::read_to_string(&path).expect("readable"), "one\ntwo\n");
+}
+
+#[tokio::test]
+async fn accounts_lie_in_a_file_beside_it() {
+    let directory = directory();
+    let path = directory.path().join("exchanges.jsonl");
+    let sink = FileSink::open(&path).expect("it opens");
+    let account = |line| Account::for_test("ab", line);
+
+    let with_lines = sink.store(&[exchange("one")], &[account("1")]).await;
+    let alone = sink.store(&[], &[account("2"), account("3")]).await;
+
+    assert_eq!(with_lines, Stored { verdicts: vec![Verdict::Stored], accounts: true });
+    assert_eq!(alone, Stored { verdicts: vec![], accounts: true });
+    assert_eq!(fs::read_to_string(&path).expect("readable"), "one\n");
+    let accounts = directory.path().join("exchanges.jsonl.accounts");
+    assert_eq!(fs::read_to_string(accounts).expect("readable"), "1\n2\n3\n");
+}
+
+#[tokio::test]
+async fn accounts_that_cannot_be_written_keep_no_line_from_the_file() {
+    let directory = directory();
+    let path = directory.path().join("exchanges.jsonl");
+    let sink = FileSink::open(&path).expect("it opens");
+    let accounts = directory.path().join("exchanges.jsonl.accounts");
+    fs::remove_file(&accounts).expect("removed");
+    fs::create_dir(&accounts).expect("a directory in its place");
+
+    let outcome = sink.store(&[exchange("one")], &[Account::for_test("ab", "1")]).await;
+
+    assert_eq!(outcome, Stored { verdicts: vec![Verdict::Stored], accounts: false });
+    let Condition { degraded, warnings, .. } = sink.condition();
+    assert_eq!((degraded.len(), warnings.len()), (0, 1));
+    fs::remove_dir(&accounts).expect("removed");
+    assert!(sink.store(&[], &[Account::for_test("ab", "1")]).await.accounts);
+    assert_eq!(sink.condition(), Condition::default());
 }
 
 #[test]
@@ -128,10 +170,10 @@ async fn a_file_that_was_moved_away_is_followed_by_a_new_one() {
     let path = directory.path().join("exchanges.jsonl");
     let moved = directory.path().join("exchanges.1.jsonl");
     let sink = FileSink::open(&path).expect("it opens");
-    sink.store(&[exchange("one")]).await;
+    stored(&sink, &[exchange("one")]).await;
 
     fs::rename(&path, &moved).expect("moved");
-    let verdicts = sink.store(&[exchange("two")]).await;
+    let verdicts = stored(&sink, &[exchange("two")]).await;
 
     assert_eq!(verdicts, [Verdict::Stored]);
     assert_eq!(fs::read_to_string(&moved).expect("readable"), "one\n");
@@ -143,15 +185,15 @@ async fn a_failing_disk_stores_nothing_says_why_and_is_tried_again() {
     let directory = directory();
     let path = directory.path().join("exchanges.jsonl");
     let sink = FileSink::open(&path).expect("it opens");
-    sink.store(&[exchange("one")]).await;
+    stored(&sink, &[exchange("one")]).await;
 
     // The file goes, and where it was stands something that is no file.
     fs::remove_file(&path).expect("removed");
     fs::create_dir(&path).expect("a directory in its place");
-    assert_eq!(sink.store(&[exchange("two")]).await, [Verdict::Unknown]);
+    assert_eq!(stored(&sink, &[exchange("two")]).await, [Verdict::Unknown]);
     assert_eq!(sink.condition().degraded.first().map(|trouble| trouble.cause), Some("file"));
     fs::remove_dir(&path).expect("removed");
-    assert_eq!(sink.store(&[exchange("two")]).await, [Verdict::Stored]);
+    assert_eq!(stored(&sink, &[exchange("two")]).await, [Verdict::Stored]);
 
     assert_eq!(sink.condition(), Condition::default());
     assert_eq!(fs::read_to_string(&path).expect("readable"), "two\n");
@@ -174,14 +216,14 @@ async fn a_closed_sink_stores_nothing() {
 
     sink.close(Duration::from_secs(5)).await;
 
-    assert_eq!(sink.store(&[exchange("one")]).await, [Verdict::Unknown]);
+    assert_eq!(stored(&sink, &[exchange("one")]).await, [Verdict::Unknown]);
 }
 
 #[test]
 fn what_was_not_synced_is_cut_off_before_anything_is_added() {
     let directory = directory();
     let path = directory.path().join("exchanges.jsonl");
-    let mut tail = Tail::open(&path).expect("it opens");
+    let mut tail = Tail::open(&path, |_| true).expect("it opens");
     tail.append([Bytes::from_static(b"one")].iter()).expect("appended");
 
     tail.leave_unsynced(b"tor");

@@ -19,6 +19,7 @@ fn nowhere() -> KafkaSettings {
         replication: -1,
         key: Key::Id,
         dead_letter_topic: None,
+        accounts_topic: Some("t.accounts".to_owned()),
     }
 }
 
@@ -54,6 +55,13 @@ fn a_record_of_another_program_has_no_source() {
 }
 
 #[test]
+fn an_account_is_kept_under_its_source() {
+    let record = account_record(&Account::for_test("ab", "{}"));
+
+    assert_eq!((record.key, record.value), (Some("ab".into()), "{}".into()));
+}
+
+#[test]
 fn weak_topics_are_warned_of() {
     assert_eq!(warnings_of("t", &facts(1, Some(1))).len(), 1);
     assert_eq!(warnings_of("t", &facts(3, Some(1))).len(), 1);
@@ -76,7 +84,8 @@ async fn a_closed_sink_stores_nothing() {
 
     sink.close(Duration::from_secs(5)).await;
 
-    assert_eq!(sink.store(&[exchange(None, None)]).await, [Verdict::Unknown]);
+    let accounts = [Account::for_test("ab", "{}")];
+    assert_eq!(sink.store(&[exchange(None, None)], &accounts).await, Stored::unknown(1));
     assert!(sink.is_blocked());
 }
 
