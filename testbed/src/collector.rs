@@ -62,6 +62,13 @@ impl CollectorBuilder {
         self
     }
 
+    /// Changes how its process is started: `.launch(|launch| launch.through(&strace, ["-f"]))`.
+    #[must_use]
+    pub fn launch(mut self, change: impl FnOnce(Launch) -> Launch) -> CollectorBuilder {
+        self.launch = change(self.launch);
+        self
+    }
+
     /// A fixed port instead of a free one (the demo).
     #[must_use]
     pub fn port(mut self, number: u16) -> CollectorBuilder {
@@ -176,6 +183,11 @@ impl Collector {
         self.process = self.launch.start(&self.scratch.log("collector"))?;
         self.restarts += 1;
         self.alive().await
+    }
+
+    /// Changes how its process is started from the next start on.
+    pub fn relaunch(&mut self, change: impl FnOnce(Launch) -> Launch) {
+        self.launch = change(self.launch.clone());
     }
 
     /// How often it was started again: its account begins anew each time.

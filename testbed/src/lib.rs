@@ -38,6 +38,7 @@
 //! | [`shop`] | the API of a shop: traffic of it, and how near an inferred description comes to the contract |
 //! | [`validators`] | two published validators of OpenAPI documents |
 //! | [`oracle`] | many exchanges, and the judge who says what is missing, spurious, altered, repeated, unexplained |
+//! | [`proxy`] | a proxy that hurts conversations |
 //! | [`process`], [`ports`], [`wait`] | owned processes, free ports, waiting with a deadline |
 //!
 //! # Rules
@@ -58,6 +59,7 @@ pub mod oracle;
 pub mod origin;
 pub mod ports;
 pub mod process;
+pub mod proxy;
 mod random;
 pub mod readers;
 pub mod recordings;

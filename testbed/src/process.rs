@@ -9,7 +9,7 @@ mod log;
 mod scratch;
 
 pub use log::Log;
-pub use scratch::Scratch;
+pub use scratch::{Scratch, keep_nothing, keep_under};
 
 use std::{
     ffi::{OsStr, OsString},
@@ -66,11 +66,34 @@ impl Launch {
         self
     }
 
+    /// Takes an environment variable back that [`env`](Self::env) has set.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Launch {
+        self.environment.retain(|(known, _)| known != name);
+        self
+    }
+
     /// Starts it by a shell that runs `script` and then has to become the program: `…; exec "$0" "$@"`.
     #[must_use]
     pub fn through_shell(mut self, script: &str) -> Launch {
         let program = std::mem::replace(&mut self.program, PathBuf::from("sh"));
         self.arguments.splice(0..0, ["-c".into(), script.into(), program.into_os_string()]);
+        self
+    }
+
+    /// Starts it by another program that takes the program and its arguments at its end: `strace`, `faketime`.
+    #[must_use]
+    pub fn through(mut self, program: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Launch {
+        let inner = std::mem::replace(&mut self.program, program.to_owned());
+        let arguments = arguments.into_iter().map(|argument| argument.as_ref().to_owned());
+        self.arguments.splice(0..0, arguments.chain([inner.into_os_string()]).collect::<Vec<_>>());
+        self
+    }
+
+    /// Replaces the program and keeps its arguments: another build of the same.
+    #[must_use]
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Launch {
+        self.program = program.into();
         self
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::{
     client,
@@ -18,7 +18,8 @@ use crate::{
     message::{Asked, Call, Reply},
     oracle::{self, Evidence, Ledger},
     origin::{Answer, Origin},
-    process::Scratch,
+    process::{Scratch, keep_nothing},
+    proxy::Proxy,
     recordings::{Line, Recordings},
     users::Users,
     wait,
@@ -50,6 +51,18 @@ pub struct StackBuilder {
     app: Option<App>,
     envoy: EnvoyBuilder,
     collector: CollectorBuilder,
+    way: Way,
+}
+
+/// How Envoy reaches the collector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Way {
+    #[default]
+    Direct,
+    /// Through a proxy of ours.
+    Proxied,
+    /// Directly, but it is down when Envoy starts.
+    Down,
 }
 
 impl StackBuilder {
@@ -96,6 +109,20 @@ impl StackBuilder {
         self
     }
 
+    /// Puts a [`Proxy`] between Envoy and the collector: see [`Stack::proxy`].
+    #[must_use]
+    pub fn proxied(mut self) -> StackBuilder {
+        self.way = Way::Proxied;
+        self
+    }
+
+    /// Ends the collector before Envoy is started: [`Collector::start_again`] is the test's.
+    #[must_use]
+    pub fn collector_down(mut self) -> StackBuilder {
+        self.way = Way::Down;
+        self
+    }
+
     /// Starts all of it, and waits until Envoy takes traffic and the collector takes lines. Without an origin the
     /// real `users` app runs behind Envoy.
     ///
@@ -113,14 +140,17 @@ impl StackBuilder {
             Some(app) => app,
             None => App::Users(Users::start().await?),
         };
-        let envoy = self.envoy.users(app.address()).collector(collector.address());
-        let envoy = envoy.with_bare_listener().start().await?;
-        let recordings = match &self.sink {
-            Sink::Topic { brokers, topic } => Recordings::of_topic(brokers, topic).await?,
-            Sink::File => Recordings::of_file(scratch.file("exchanges.jsonl")),
+        let proxy = match self.way {
+            Way::Proxied => Some(Proxy::start(collector.address()).await?),
+            Way::Direct | Way::Down => None,
         };
-        let recordings = Mutex::new(recordings);
-        Ok(Stack { envoy, collector, app, sink: self.sink, recordings, _scratch: scratch })
+        if self.way == Way::Down {
+            collector.terminate(DELIVERED_WITHIN).await?;
+        }
+        let posts_to = proxy.as_ref().map_or(collector.address(), Proxy::address);
+        let envoy = self.envoy.users(app.address()).collector(posts_to);
+        let envoy = envoy.with_bare_listener().start().await?;
+        Ok(Stack { envoy, collector, proxy, app, sink: self.sink, recordings: Mutex::default(), scratch })
     }
 }
 
@@ -130,10 +160,12 @@ pub struct Stack {
     pub envoy: Envoy,
     /// The collector.
     pub collector: Collector,
+    proxy: Option<Proxy>,
     app: App,
     sink: Sink,
-    recordings: Mutex<Recordings>,
-    _scratch: Scratch,
+    /// Opened with the first look: the topic may come late.
+    recordings: Mutex<Option<Recordings>>,
+    scratch: Scratch,
 }
 
 impl Stack {
@@ -151,7 +183,7 @@ impl Stack {
 
     fn building(name: &str, sink: Sink) -> StackBuilder {
         let (envoy, collector) = (Envoy::builder(), Collector::builder());
-        StackBuilder { name: name.to_owned(), sink, app: None, envoy, collector }
+        StackBuilder { name: name.to_owned(), sink, app: None, envoy, collector, way: Way::default() }
     }
 
     /// Calls the app through Envoy with the filter, over a new HTTP/1.1 connection.
@@ -180,6 +212,14 @@ impl Stack {
             App::Origin(origin) => Ok(origin),
             App::Users(_) | App::At(_) => anyhow::bail!("this stack has no scripted origin"),
         }
+    }
+
+    /// The proxy between Envoy and the collector.
+    ///
+    /// # Errors
+    /// The stack was not built [`proxied`](StackBuilder::proxied).
+    pub fn proxy(&self) -> Result<&Proxy> {
+        self.proxy.as_ref().context("this stack has no proxy: build it proxied()")
     }
 
     /// The topic.
@@ -223,7 +263,20 @@ impl Stack {
     /// # Errors
     /// It does not within [`DELIVERED_WITHIN`].
     pub async fn lines_until<T>(&self, what: &str, found: impl FnMut(&[Line]) -> Result<T>) -> Result<T> {
-        let result = self.recordings.lock().await.until(what, DELIVERED_WITHIN, found).await;
+        self.lines_within(what, DELIVERED_WITHIN, found).await
+    }
+
+    /// The same with a time of one's own.
+    ///
+    /// # Errors
+    /// It does not within that time.
+    pub async fn lines_within<T>(
+        &self,
+        what: &str,
+        within: Duration,
+        found: impl FnMut(&[Line]) -> Result<T>,
+    ) -> Result<T> {
+        let result = self.recordings().await?.until(what, within, found).await;
         result.map_err(|error| self.collector.process().with_log(self.envoy.process().with_log(error)))
     }
 
@@ -270,12 +323,23 @@ impl Stack {
             Ok(())
         })
         .await;
-        let mut recordings = self.recordings.lock().await;
+        let mut recordings = self.recordings().await?;
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(5));
         let lines = tokio::time::timeout(left, recordings.read()).await.context("read the topic in time")??;
         let (filter, accounting) = last;
         let collector_restarts = self.collector.restarts();
         Ok(Evidence { lines: lines.to_vec(), filter, accounting, collector_restarts })
+    }
+
+    async fn recordings(&self) -> Result<MappedMutexGuard<'_, Recordings>> {
+        let mut held = self.recordings.lock().await;
+        if held.is_none() {
+            *held = Some(match &self.sink {
+                Sink::Topic { brokers, topic } => Recordings::of_topic(brokers, topic).await?,
+                Sink::File => Recordings::of_file(self.scratch.file("exchanges.jsonl")),
+            });
+        }
+        MutexGuard::try_map(held, Option::as_mut).ok().context("recordings")
     }
 
     async fn books(&self) -> Result<(oracle::Counters, crate::collector::Accounting)> {
@@ -310,7 +374,8 @@ impl Bed {
     /// # Errors
     /// As [`Kafka::shared`].
     pub async fn kafka(&self) -> Result<&Kafka> {
-        self.kafka.get_or_try_init(Kafka::shared).await
+        // It outlives whoever asks first, and so do its files.
+        self.kafka.get_or_try_init(|| keep_nothing(Kafka::shared())).await
     }
 
     /// A stack on a new topic of the shared Kafka.

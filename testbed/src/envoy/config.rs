@@ -120,6 +120,15 @@ impl Config {
         Ok(())
     }
 
+    /// Sends a part of a cluster's traffic to one address more.
+    ///
+    /// # Errors
+    /// There is no such cluster.
+    pub fn add_endpoint(&mut self, cluster: &str, address: SocketAddr) -> Result<()> {
+        let endpoints = at(self.cluster(cluster)?, "/load_assignment/endpoints/0/lb_endpoints")?;
+        push(endpoints, json!({"endpoint": {"address": socket_address(address)}}))
+    }
+
     /// Sets the protocol of a cluster.
     ///
     /// # Errors

@@ -71,6 +71,8 @@ impl Ledger {
 pub struct Load {
     shared: Arc<Shared>,
     clients: JoinSet<Result<Vec<Attempt>>>,
+    /// Those made by [`Load::fresh`].
+    fresh: Vec<Attempt>,
 }
 
 #[derive(Debug)]
@@ -99,7 +101,7 @@ impl Load {
         for _ in 0..connections {
             clients.spawn(client(shared.clone()));
         }
-        Load { shared, clients }
+        Load { shared, clients, fresh: Vec::new() }
     }
 
     /// How many exchanges are finished.
@@ -121,12 +123,24 @@ impl Load {
         .await
     }
 
+    /// Makes one exchange now, over a connection of its own, and says which. It belongs to the ledger like the others.
+    ///
+    /// # Errors
+    /// It is not answered as made.
+    pub async fn fresh(&mut self) -> Result<Made> {
+        let mut connection = connect(&self.shared).await?;
+        let (attempt, _) = attempt(&self.shared, &mut connection).await.context("the load is at its end")?;
+        self.fresh.push(attempt.clone());
+        anyhow::ensure!(attempt.outcome == Outcome::AsMade, "a fresh exchange: {:?}", attempt.outcome);
+        Ok(self.shared.mint.exchange(attempt.number))
+    }
+
     /// Waits until all exchanges are made.
     ///
     /// # Errors
     /// Nobody listens at the address any more.
     pub async fn finish(mut self) -> Result<Ledger> {
-        let mut attempts = Vec::new();
+        let mut attempts = std::mem::take(&mut self.fresh);
         while let Some(client) = self.clients.join_next().await {
             attempts.extend(client.context("client")??);
         }
@@ -151,24 +165,29 @@ async fn client(shared: Arc<Shared>) -> Result<Vec<Attempt>> {
             Some(connection) => connection,
             None => connect(&shared).await?,
         };
-        // Taken only with a connection in hand: what nobody could send was never tried.
-        let number = shared.next.fetch_add(1, Ordering::Relaxed);
-        if number >= shared.limit {
-            break;
-        }
-        let made = shared.mint.exchange(number);
-        let outcome = match tokio::time::timeout(ANSWER_WITHIN, connection.call(&made.call)).await {
-            Ok(Ok(reply)) => {
-                kept = Some(connection);
-                outcome(&made, &reply)
-            }
-            Ok(Err(error)) => Outcome::Unknown(format!("{error:#}")),
-            Err(_) => Outcome::Unknown(format!("no answer within {} s", ANSWER_WITHIN.as_secs())),
-        };
-        attempts.push(Attempt { number, outcome });
-        shared.done.fetch_add(1, Ordering::Relaxed);
+        let Some((attempt, answered)) = attempt(&shared, &mut connection).await else { break };
+        kept = answered.then_some(connection);
+        attempts.push(attempt);
     }
     Ok(attempts)
+}
+
+/// Makes the next exchange, and says whether it was answered at all; `None` at the end of the load.
+///
+/// Its number is taken only with a connection in hand: what nobody could send was never tried.
+async fn attempt(shared: &Shared, connection: &mut Connection) -> Option<(Attempt, bool)> {
+    let number = shared.next.fetch_add(1, Ordering::Relaxed);
+    if number >= shared.limit {
+        return None;
+    }
+    let made = shared.mint.exchange(number);
+    let (outcome, answered) = match tokio::time::timeout(ANSWER_WITHIN, connection.call(&made.call)).await {
+        Ok(Ok(reply)) => (outcome(&made, &reply), true),
+        Ok(Err(error)) => (Outcome::Unknown(format!("{error:#}")), false),
+        Err(_) => (Outcome::Unknown(format!("no answer within {} s", ANSWER_WITHIN.as_secs())), false),
+    };
+    shared.done.fetch_add(1, Ordering::Relaxed);
+    Some((Attempt { number, outcome }, answered))
 }
 
 /// Connects, and tries again for a while if nobody listens: listeners may be exchanged under load.

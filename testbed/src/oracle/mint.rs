@@ -77,6 +77,11 @@ impl Mint {
         Made { id, call, status, answer }
     }
 
+    /// What every id of the run begins with; its number follows.
+    pub fn id_before_number(&self) -> String {
+        format!("{}-", self.run)
+    }
+
     /// The exchange with this id, if it is of this run.
     pub fn of_id(&self, id: &str) -> Option<Made> {
         let (run, number) = id.rsplit_once('-')?;

@@ -10,9 +10,25 @@ use super::{Log, guard};
 /// Set to anything, the folders stay when the run ends, for a look at the logs.
 const KEEP: &str = "TRIBUTARY_KEEP";
 
+tokio::task_local! {
+    /// Where the folders of the running work go, if somebody keeps them.
+    static KEEPER: Option<PathBuf>;
+}
+
+/// Runs `work` with its scratch folders under `root`, where they stay when they are dropped: whoever keeps them decides
+/// what becomes of them. Does not reach into tasks that the work spawns.
+pub async fn keep_under<T>(root: &Path, work: impl Future<Output = T>) -> T {
+    KEEPER.scope(Some(root.to_owned()), work).await
+}
+
+/// Runs `work` as if nobody kept its folders: for what others will use too.
+pub async fn keep_nothing<T>(work: impl Future<Output = T>) -> T {
+    KEEPER.scope(None, work).await
+}
+
 /// A temporary folder, removed when this is dropped, or by the guard if the process dies before that.
 ///
-/// With the environment variable `TRIBUTARY_KEEP` it stays.
+/// With the environment variable `TRIBUTARY_KEEP` it stays, and so it does under [`keep_under`].
 #[derive(Debug)]
 pub struct Scratch {
     folder: Folder,
@@ -30,6 +46,10 @@ impl Scratch {
     /// # Errors
     /// The folder cannot be made or not be put under guard.
     pub fn new(name: &str) -> Result<Scratch> {
+        if let Ok(Some(root)) = KEEPER.try_with(Clone::clone) {
+            let folder = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(root);
+            return Ok(Scratch { folder: Folder::Kept(folder.context("make a folder to keep")?.keep()) });
+        }
         let folder = tempfile::Builder::new().prefix(&format!("tributary-{name}-")).tempdir();
         let folder = folder.context("make a temporary folder")?;
         if std::env::var_os(KEEP).is_some() {
