@@ -38,7 +38,7 @@
 //! | [`shop`] | the API of a shop: traffic of it, and how near an inferred description comes to the contract |
 //! | [`validators`] | two published validators of OpenAPI documents |
 //! | [`oracle`] | many exchanges, and the judge who says what is missing, spurious, altered, repeated, unexplained |
-//! | [`proxy`] | a proxy that hurts conversations |
+//! | [`faults`], [`proxy`] | the fault suite, and the proxy that hurts conversations |
 //! | [`process`], [`ports`], [`wait`] | owned processes, free ports, waiting with a deadline |
 //!
 //! # Rules
@@ -53,6 +53,7 @@
 pub mod client;
 pub mod collector;
 pub mod envoy;
+pub mod faults;
 pub mod kafka;
 pub mod message;
 pub mod oracle;

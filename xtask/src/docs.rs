@@ -2,6 +2,7 @@
 //!
 //! Links to other sites are not followed: nothing here needs the network.
 
+mod generated;
 mod markdown;
 mod settings;
 

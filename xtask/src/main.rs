@@ -5,6 +5,7 @@ mod compose;
 mod demo;
 mod dist;
 mod docs;
+mod faults;
 mod fetch;
 mod process;
 mod repository;
@@ -51,6 +52,13 @@ enum Task {
         #[arg(value_name = "NAME", num_args = 0..=2)]
         names: Vec<String>,
     },
+    /// Do harm to the running path (real Envoy, collector, Kafka), heal it, and judge what came out
+    ///
+    /// One row for each fault: docs/faults.md lists them. The last line says how many passed and failed; the result is
+    /// also in target/faults/report.json, with the logs of failed rows beside it.
+    #[command(after_long_help = "Examples:\n  cargo xtask faults\n  cargo xtask faults collector-kill --full\n  \
+                                 cargo xtask faults reply- --seed 7   # all rows whose names begin so")]
+    Faults(faults::Faults),
     /// Write what is shipped to target/dist: the filter, the programs, SHA256SUMS
     Dist,
     /// Build and run the containers of docker-compose.yml for real, and restart them under load
@@ -99,6 +107,7 @@ fn run(task: &Task) -> Result<()> {
             fetch::fetch(&if plan.needs_parts() { fetch::for_tests() } else { vec![Part::RustTargets] })?;
             plan.run()
         }
+        Task::Faults(arguments) => faults::faults(arguments),
         Task::Dist => {
             fetch::fetch(&[Part::RustTargets])?;
             dist::dist()

@@ -11,7 +11,10 @@ mod pins;
 mod tools;
 
 pub use pins::{Client, PINS, Part, Pin};
-pub use tools::{CC, JAVA, MAKE, MAVEN, NODE, NPM, OPENSSL, PIP, PKG_CONFIG, PYTHON, RUSTUP, Tool, on_path};
+pub use tools::{
+    CC, FAKETIME, JAVA, MAKE, MAVEN, NODE, NPM, OPENSSL, PIP, PKG_CONFIG, PYTHON, RUSTUP, STRACE, Tool, UNSHARE,
+    on_path,
+};
 
 use std::env;
 use std::ffi::OsStr;

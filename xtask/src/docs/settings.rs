@@ -37,7 +37,7 @@ struct Flag {
     default: String,
 }
 
-/// Builds the programs, asks them for their settings, and looks at all marked tables.
+/// Builds the programs, asks them for their settings, and looks at all marked tables and all pages that they make.
 ///
 /// # Errors
 /// The programs cannot be built or asked, or the files cannot be read.
@@ -61,6 +61,7 @@ pub(crate) fn look() -> Result<Findings> {
         let there = seen.iter().any(|mark| mark == needed);
         findings.add((!there).then(|| format!("no table is marked with <!-- {needed} -->")));
     }
+    findings.extend(super::generated::look()?);
     Ok(findings)
 }
 

@@ -92,6 +92,28 @@ pub const OPENSSL: Tool = Tool {
     macos: "brew install openssl@3",
 };
 
+/// Watches the collector's system calls, and lets some fail.
+pub const STRACE: Tool = Tool {
+    program: "strace",
+    purpose: "watch the collector's system calls and let some fail",
+    debian: "sudo apt-get install strace",
+    macos: "none: run the fault suite on Linux",
+};
+/// Moves the collector's clock.
+pub const FAKETIME: Tool = Tool {
+    program: "faketime",
+    purpose: "move the collector's clock",
+    debian: "sudo apt-get install faketime",
+    macos: "brew install libfaketime",
+};
+/// Gives the collector file systems of its own.
+pub const UNSHARE: Tool = Tool {
+    program: "unshare",
+    purpose: "give the collector a small or read-only disk of its own",
+    debian: "sudo apt-get install util-linux",
+    macos: "none: run the fault suite on Linux",
+};
+
 impl Tool {
     /// Where it is on PATH.
     ///

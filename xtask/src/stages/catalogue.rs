@@ -93,7 +93,7 @@ pub(crate) const STAGES: [Stage; 11] = [
     },
     Stage {
         name: "settings",
-        about: "the tables of settings in the docs say what the programs say",
+        about: "the tables and pages in the docs say what the programs say",
         fast: true,
         needs_parts: false,
         work: Work::Look(docs::look_at_settings),

@@ -1,0 +1,139 @@
+//! A running path with traffic on it: what a row hurts and heals.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use super::{row::Outcome, trial::Trial};
+use crate::{
+    oracle::{Evidence, Load, judge},
+    origin::Step,
+    stack::{Stack, StackBuilder},
+    wait,
+};
+
+/// The longest that a wait inside a row takes on a busy machine; a row has its own limit besides.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An exchange made after healing has to come out in this time.
+const FRESH_WITHIN: Duration = Duration::from_secs(10);
+
+/// Clients at a time, and what each exchange waits at the origin: a few hundred a second, which leaves the machine rest.
+const CLIENTS: usize = 4;
+const ORIGIN_PAUSE: Duration = Duration::from_millis(10);
+
+/// Acknowledged before anything is hurt.
+const WARM_UP: u64 = 40;
+
+/// Exchanges after healing, beside the fresh one.
+const AFTER_HEALING: u64 = 40;
+
+/// A stack under load.
+pub struct Scene<'a> {
+    /// The parts.
+    pub stack: Stack,
+    load: Load,
+    trial: &'a Trial,
+}
+
+impl<'a> Scene<'a> {
+    /// Starts the stack with an origin of the trial's exchanges, and traffic on it; waits until some is acknowledged.
+    ///
+    /// # Errors
+    /// A part does not start, or nothing is acknowledged.
+    pub async fn start(trial: &'a Trial, stack: StackBuilder) -> Result<Scene<'a>> {
+        let scene = Scene::start_cold(trial, stack).await?;
+        scene.until_grown("acked", 0, WARM_UP).await?;
+        Ok(scene)
+    }
+
+    /// The same without waiting: for what is broken from the beginning.
+    ///
+    /// # Errors
+    /// A part does not start.
+    pub async fn start_cold(trial: &'a Trial, stack: StackBuilder) -> Result<Scene<'a>> {
+        let mint = trial.mint();
+        let made = mint.clone();
+        let stack =
+            stack.origin(move |asked| made.answer(asked).step(Step::Pause(ORIGIN_PAUSE))).await?.start().await?;
+        let load = Load::start(&mint, stack.envoy.address(), CLIENTS, u64::MAX);
+        Ok(Scene { stack, load, trial })
+    }
+
+    /// Lets so many exchanges pass: how long a fault lasts.
+    ///
+    /// # Errors
+    /// They do not pass: traffic is hurt.
+    pub async fn pass(&self, exchanges: u64) -> Result<()> {
+        self.load.further(exchanges, PATIENCE).await
+    }
+
+    /// A counter of the filter, all VMs together: `acked`, `post_failures` …
+    ///
+    /// # Errors
+    /// Envoy's admin page does not answer.
+    pub async fn counter(&self, name: &str) -> Result<u64> {
+        Ok(self.stack.envoy.stats().await?.filter().get(name).copied().unwrap_or(0))
+    }
+
+    /// Waits until a counter of the filter is at least `by` above what it was, and says by how much.
+    ///
+    /// # Errors
+    /// It is not in time; the error has the end of the logs.
+    pub async fn until_grown(&self, name: &str, before: u64, by: u64) -> Result<u64> {
+        let what = format!("{name} to grow by {by}");
+        let grown = wait::until(&what, PATIENCE, async || {
+            let now = self.counter(name).await?;
+            ensure!(now >= before + by, "{name} is {now}, it was {before}");
+            Ok(now - before)
+        });
+        grown.await.map_err(|error| self.with_logs(error))
+    }
+
+    /// Waits until so many more exchanges are acknowledged.
+    ///
+    /// # Errors
+    /// They are not in time.
+    pub async fn until_acked(&self, more: u64) -> Result<()> {
+        let before = self.counter("acked").await?;
+        self.until_grown("acked", before, more).await.map(drop)
+    }
+
+    /// The fault is over: a fresh exchange has to come out in time, the account has to settle, and the judge decides.
+    /// `injected` is the proof that the fault happened.
+    ///
+    /// # Errors
+    /// The fresh exchange is not answered or does not come out, or the evidence cannot be read.
+    pub async fn healed(self, injected: u64) -> Result<Outcome> {
+        self.healed_then(injected, |_| ()).await
+    }
+
+    /// The same, with a last word on the evidence before the judge sees it.
+    ///
+    /// # Errors
+    /// As [`healed`](Self::healed).
+    pub async fn healed_then(mut self, injected: u64, look: impl FnOnce(&mut Evidence)) -> Result<Outcome> {
+        let healed = Instant::now();
+        let made = self.load.fresh().await?;
+        let (path, mut looked_at) = (format!("/orders/{}?", made.id), 0);
+        let left = FRESH_WITHIN.saturating_sub(healed.elapsed());
+        let came = self.stack.lines_within("a fresh exchange after healing", left, |lines| {
+            let new = lines.get(looked_at..).unwrap_or_default();
+            looked_at = lines.len();
+            ensure!(new.iter().any(|line| line.text().is_ok_and(|text| text.contains(&path))), "not yet");
+            Ok(())
+        });
+        came.await?;
+        self.trial.note(format!("fresh exchange {} ms after healing", healed.elapsed().as_millis()));
+        self.pass(AFTER_HEALING).await?;
+        let ledger = self.load.stop().await?;
+        let mut evidence = self.stack.evidence_of(&ledger).await?;
+        look(&mut evidence);
+        Ok(Outcome { injected, verdict: judge(&ledger, &evidence), findings: Vec::new() })
+    }
+
+    /// Adds the ends of Envoy's and the collector's logs.
+    pub fn with_logs(&self, error: anyhow::Error) -> anyhow::Error {
+        self.stack.collector.process().with_log(self.stack.envoy.process().with_log(error))
+    }
+}
