@@ -34,7 +34,7 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 /// Print the exchanges of the topic as they come.
 ///
 /// Each exchange is a line: when, method, status, how long it took, size of both bodies, host and path, and in
-/// brackets what is odd about it (no response, bodies that were cut, Envoy's response flags). No consumer group is
+/// brackets what is odd about it (no response, memory was short, bodies that were cut, Envoy's flags). No consumer group is
 /// joined, so nobody else's position moves. Records that are no exchanges are named on stderr and skipped.
 ///
 /// Ends with Ctrl-C, or when nobody reads its output any more. If the topic is missing or Kafka away, it waits.

@@ -45,6 +45,12 @@ impl Body {
         self.passed = self.passed.saturating_add(chunk_len as u64);
     }
 
+    /// Lets go of what was kept, and keeps nothing more.
+    pub(crate) fn forget(&mut self) {
+        self.kept = Vec::new();
+        self.has_hole = true;
+    }
+
     /// Counts a chunk of `chunk_len` bytes and keeps its beginning, which is what the host gave.
     pub(crate) fn keep(&mut self, chunk_len: usize, mut chunk: Vec<u8>) {
         let wanted = self.wanted(chunk_len);
@@ -133,6 +139,15 @@ mod tests {
         body.keep(3, b"abcdef".to_vec());
 
         assert_eq!((body.kept(), body.passed()), (&b"abc"[..], 3));
+    }
+
+    #[test]
+    fn a_forgotten_body_is_counted_and_not_kept() {
+        let mut body = body_of(100, &[b"abc"]);
+
+        body.forget();
+
+        assert_eq!((body.kept(), body.passed(), body.wanted(5)), (&b""[..], 3, 0));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use tributary_http_types::Method;
 
 use crate::{
-    body::Body,
+    budget::Step,
     clock::{Clock, Moment},
     config::Config,
     counters::Counter,
@@ -94,15 +94,20 @@ impl Stream {
                 return Stage::Over;
             }
         };
-        let held = head.len().saturating_add(OVERHEAD_BYTES);
+        let mut request = Message::new(head, self.request_limit, vm.step());
+        let held = |request: &Message| request.head.len().saturating_add(OVERHEAD_BYTES);
+        if !vm.has_room(held(&request)) {
+            request.shed(Step::Meta);
+        }
+        let held = held(&request);
         match vm.capture(held) {
             None => Stage::Over,
             Some(seq) => Stage::Open(Box::new(Exchange {
                 seq,
                 method,
                 started: now,
-                request: Message { head, body: Body::with_limit(self.request_limit), trailers: Head::default() },
-                response: Message { body: Body::with_limit(self.response_limit), ..Message::default() },
+                request,
+                response: Message::default(),
                 status: None,
                 held,
             })),
@@ -111,42 +116,57 @@ impl Stream {
 
     /// The response head passed. A later one takes the place of an earlier one (an interim response), with its body.
     pub fn response_head(&mut self, vm: &mut Plugin, map: Result<Vec<u8>, Refusal>) {
-        let limit = self.response_limit;
         let Some(head) = readable(map) else { return };
         let Some(status) = head.first(b":status").and_then(status_code) else { return };
-        self.hold(vm, head.len(), move |exchange| {
-            exchange.status = Some(status);
-            exchange.response = Message { head, body: Body::with_limit(limit), trailers: Head::default() };
-        });
+        let Stage::Open(exchange) = &mut self.stage else { return };
+        let mut response = Message::new(head, self.response_limit, exchange.step().max(vm.step()));
+        if !vm.grow(exchange, response.head.len()) {
+            response.shed(Step::Meta);
+        }
+        exchange.status = Some(status);
+        exchange.response = response;
     }
 
     /// How many bytes of a chunk to ask the host for; `None`: make no host call.
-    pub fn wanted(&self, side: Side, chunk_len: usize) -> Option<usize> {
+    pub fn wanted(&self, vm: &Plugin, side: Side, chunk_len: usize) -> Option<usize> {
         let Stage::Open(exchange) = &self.stage else { return None };
         let message = match side {
             Side::Request => &exchange.request,
             Side::Response => &exchange.response,
         };
-        Some(message.body.wanted(chunk_len)).filter(|&wanted| wanted > 0)
+        Some(message.wanted(vm.step(), chunk_len)).filter(|&wanted| wanted > 0)
     }
 
     /// A chunk of a body passed; `chunk` is the beginning that [`wanted`](Self::wanted) asked for.
     pub fn body(&mut self, vm: &mut Plugin, side: Side, chunk_len: usize, chunk: Option<Result<Vec<u8>, Refusal>>) {
         let Stage::Open(exchange) = &mut self.stage else { return };
-        let body = &mut exchange.message(side).body;
-        let Some(Ok(mut chunk)) = chunk else {
-            body.pass(chunk_len);
+        let step = vm.step();
+        let message = exchange.message(side);
+        let wanted = message.wanted(step, chunk_len);
+        let Some(Ok(mut chunk)) = chunk.filter(|_| wanted > 0) else {
+            message.pass(step, chunk_len);
             return;
         };
-        chunk.truncate(body.wanted(chunk_len));
-        let growth = body.growth(&chunk);
-        self.hold(vm, growth, |exchange| exchange.message(side).body.keep(chunk_len, chunk));
+        chunk.truncate(wanted);
+        let growth = message.body.growth(&chunk);
+        if vm.grow(exchange, growth) {
+            exchange.message(side).body.keep(chunk_len, chunk);
+        } else {
+            exchange.message(side).pass(Step::Heads, chunk_len);
+        }
     }
 
     /// Trailers passed.
     pub fn trailers(&mut self, vm: &mut Plugin, side: Side, map: Result<Vec<u8>, Refusal>) {
         let Some(trailers) = readable(map) else { return };
-        self.hold(vm, trailers.len(), |exchange| exchange.message(side).trailers = trailers);
+        let Stage::Open(exchange) = &mut self.stage else { return };
+        let is_kept = exchange.message(side).step < Step::Meta && vm.grow(exchange, trailers.len());
+        let message = exchange.message(side);
+        if is_kept {
+            message.trailers = trailers;
+        } else {
+            message.shed(Step::Meta);
+        }
     }
 
     /// Which heads never passed and should be read in `on_log`, where Envoy still has them: of a request refused
@@ -180,17 +200,6 @@ impl Stream {
     pub fn finish(&mut self, vm: &mut Plugin, facts: &Facts, clock: Clock) {
         if let Stage::Open(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
             vm.finish(*exchange, facts, clock);
-        }
-    }
-
-    /// Lets the exchange grow if the VM has room for `bytes` more, and drops it if not.
-    fn hold(&mut self, vm: &mut Plugin, bytes: usize, grow: impl FnOnce(&mut Exchange)) {
-        let Stage::Open(exchange) = &mut self.stage else { return };
-        if vm.hold(bytes) {
-            exchange.held = exchange.held.saturating_add(bytes);
-            grow(exchange);
-        } else if let Stage::Open(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
-            vm.drop_open(&exchange, Counter::DroppedBudget);
         }
     }
 }

@@ -69,6 +69,10 @@ counters! {
     ResponseBodyBytesSeen = "response_body_bytes_seen",
     /// Bytes of response bodies written into lines.
     ResponseBodyBytesKept = "response_body_bytes_kept",
+    /// Exchanges recorded without bodies, or with cut ones, because more than half of the budget was held.
+    DegradedHeads = "degraded_heads",
+    /// Exchanges recorded without headers because more than three quarters of the budget were held.
+    DegradedMeta = "degraded_meta",
     /// Posts tried, retries and reports included.
     Posts = "posts",
     /// Posts that were not acknowledged.

@@ -176,7 +176,8 @@ struct Http {
 
 impl Http {
     fn body(&mut self, side: Side, buffer: Buffer, chunk_len: usize) -> Action {
-        let chunk = self.stream.wanted(side, chunk_len).map(|wanted| host::buffer(buffer, wanted));
+        let wanted = with_plugin(|plugin| self.stream.wanted(plugin, side, chunk_len)).flatten();
+        let chunk = wanted.map(|wanted| host::buffer(buffer, wanted));
         with_plugin(|plugin| self.stream.body(plugin, side, chunk_len, chunk));
         Action::Continue
     }

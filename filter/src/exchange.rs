@@ -6,6 +6,7 @@ use tributary_http_types::{
 
 use crate::{
     body::Body,
+    budget::Step,
     clock::{Clock, Moment},
     facts::Facts,
     head::{Head, Pair},
@@ -44,9 +45,48 @@ pub(crate) struct Message {
     pub(crate) head: Head,
     pub(crate) body: Body,
     pub(crate) trailers: Head,
+    /// Only rises. On [`Step::Meta`] the head is a request line, or empty.
+    pub(crate) step: Step,
 }
 
 impl Message {
+    /// A side whose head came while this step held.
+    pub(crate) fn new(head: Head, max_body_bytes: usize, step: Step) -> Message {
+        let body = Body::with_limit(max_body_bytes);
+        let mut message = Message { head, body, trailers: Head::default(), step: Step::Whole };
+        message.shed(step);
+        message
+    }
+
+    /// How many bytes of a chunk of this size to keep while this step holds.
+    pub(crate) fn wanted(&self, step: Step, chunk_len: usize) -> usize {
+        if self.step.max(step) > Step::Whole { 0 } else { self.body.wanted(chunk_len) }
+    }
+
+    /// A chunk passes of which nothing is kept; if that is for want of memory, the side has taken a step.
+    pub(crate) fn pass(&mut self, step: Step, chunk_len: usize) {
+        if self.body.wanted(chunk_len) > 0 {
+            self.step = self.step.max(step.min(Step::Heads));
+        }
+        self.body.pass(chunk_len);
+    }
+
+    /// Lets go of what this step does not keep.
+    pub(crate) fn shed(&mut self, step: Step) {
+        self.step = self.step.max(step);
+        if step >= Step::Heads {
+            self.body.forget();
+        }
+        if step >= Step::Meta {
+            self.head = self.head.request_line();
+            self.trailers = Head::default();
+        }
+    }
+
+    fn headers(&self) -> Vec<Pair<'_>> {
+        if self.step == Step::Meta { Vec::new() } else { self.head.pairs().collect() }
+    }
+
     fn body_ref(&self) -> BodyRef<'_> {
         BodyRef { kept: self.body.kept(), bytes: self.body.passed(), coded: self.head.is_coded() }
     }
@@ -60,6 +100,17 @@ impl Exchange {
         }
     }
 
+    /// The step it has taken.
+    pub(crate) fn step(&self) -> Step {
+        self.request.step.max(self.response.step)
+    }
+
+    /// Lets go of what this step does not keep.
+    pub(crate) fn shed(&mut self, step: Step) {
+        self.request.shed(step);
+        self.response.shed(step);
+    }
+
     /// Appends the exchange as one line.
     pub(crate) fn write_line(
         &self,
@@ -69,10 +120,10 @@ impl Exchange {
         out: &mut Vec<u8>,
     ) -> Result<(), WriteError> {
         let (arrived, ended, duration_ms) = self.times(facts, clock);
-        let [request_headers, request_trailers, response_headers, response_trailers] =
-            [&self.request.head, &self.request.trailers, &self.response.head, &self.response.trailers]
-                .map(|head| head.pairs().collect::<Vec<Pair<'_>>>());
-        let request_headers = with_host_header(request_headers, facts);
+        let [request_trailers, response_trailers] =
+            [&self.request.trailers, &self.response.trailers].map(|head| head.pairs().collect::<Vec<Pair<'_>>>());
+        let request_headers = with_host_header(self.request.headers(), facts);
+        let response_headers = self.response.headers();
         let exchange = ExchangeRef {
             request: RequestRef {
                 timestamp: arrived,
@@ -95,6 +146,7 @@ impl Exchange {
                 duration_ms: Some(duration_ms),
                 request_trailers: &request_trailers,
                 response_trailers: &response_trailers,
+                degraded: self.step().degraded(),
                 ..meta_of(facts)
             },
         };
@@ -135,8 +187,7 @@ fn meta_of(facts: &Facts) -> MetaRef<'_> {
 /// The host the client asked for; the address it connected to if it named none (HTTP/1.0, an empty `Host`), for that
 /// is the host it got (RFC 9110 §7.1). Empty only if Envoy does not know that address either.
 fn host_of<'a>(head: &'a Head, facts: &'a Facts) -> &'a [u8] {
-    let named = |name: &[u8]| head.first(name).filter(|host| !host.is_empty());
-    named(b":authority").or_else(|| named(b"host")).or(facts.local_address.as_deref()).unwrap_or_default()
+    head.host().or(facts.local_address.as_deref()).unwrap_or_default()
 }
 
 /// The headers as an HTTP/1 client sent them: Envoy turns its `host` into `:authority`, and leaves nothing else of it.
@@ -152,8 +203,7 @@ fn with_host_header<'a>(mut headers: Vec<Pair<'a>>, facts: &Facts) -> Vec<Pair<'
     headers
 }
 
-/// How the client spoke. A CONNECT has no `:scheme`; Envoy's `x-forwarded-proto` says the same.
 fn protocol_of(head: &Head) -> Protocol {
-    let scheme = head.first(b":scheme").or_else(|| head.first(b"x-forwarded-proto")).unwrap_or_default();
+    let scheme = head.scheme().unwrap_or_default();
     if scheme.eq_ignore_ascii_case(b"https") { Protocol::Https } else { Protocol::Http }
 }

@@ -68,6 +68,41 @@ impl Head {
         self.pairs().find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
+    /// A map with these pairs, and none if it would be too long for its lengths.
+    fn of(pairs: &[Pair<'_>]) -> Head {
+        let length = |len: usize| u32::try_from(len).map(u32::to_le_bytes);
+        let mut raw = Vec::new();
+        let lengths = pairs.iter().flat_map(|(name, value)| [name.len(), value.len()]);
+        for len in std::iter::once(pairs.len()).chain(lengths) {
+            let Ok(bytes) = length(len) else { return Head::default() };
+            raw.extend_from_slice(&bytes);
+        }
+        for (name, value) in pairs {
+            raw.extend_from_slice(&[name, &b"\0"[..], value, b"\0"].concat());
+        }
+        raw.shrink_to_fit();
+        Head { raw }
+    }
+
+    /// What a line needs of a request head beside its headers: path, host and scheme. Empty for a response head.
+    pub(crate) fn request_line(&self) -> Head {
+        let pairs: [(&[u8], Option<&[u8]>); 3] =
+            [(b":authority", self.host()), (b":path", self.first(b":path")), (b":scheme", self.scheme())];
+        let pairs: Vec<Pair<'_>> = pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        if pairs.is_empty() { Head::default() } else { Head::of(&pairs) }
+    }
+
+    /// The host the client asked for; `None` if it named none.
+    pub(crate) fn host(&self) -> Option<&[u8]> {
+        let named = |name: &[u8]| self.first(name).filter(|host| !host.is_empty());
+        named(b":authority").or_else(|| named(b"host"))
+    }
+
+    /// How the client spoke. A CONNECT has no `:scheme`; Envoy's `x-forwarded-proto` says the same.
+    pub(crate) fn scheme(&self) -> Option<&[u8]> {
+        self.first(b":scheme").or_else(|| self.first(b"x-forwarded-proto"))
+    }
+
     /// The bytes this map holds.
     pub fn len(&self) -> usize {
         self.raw.len()

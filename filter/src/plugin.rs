@@ -16,11 +16,14 @@ mod posts;
 
 use std::{rc::Rc, time::Duration};
 
+use tributary_http_types::WriteError;
+
 use crate::{
     batch::Unqueued,
-    budget::Budget,
+    body::Body,
+    budget::{Budget, Step},
     clock::{Clock, Moment},
-    config::Config,
+    config::{BatchLimits, Config},
     counters::{Counter, Counters, Pending},
     delivery::Delivery,
     exchange::Exchange,
@@ -133,44 +136,72 @@ impl Plugin {
         seq
     }
 
-    /// Room for an open exchange to grow.
-    #[must_use]
-    pub(crate) fn hold(&mut self, bytes: usize) -> bool {
-        self.budget.take(bytes)
+    /// How much is kept of what comes now.
+    pub(crate) fn step(&self) -> Step {
+        self.budget.step()
     }
 
-    pub(crate) fn drop_open(&mut self, exchange: &Exchange, reason: Counter) {
-        self.close_open(exchange);
-        self.counters.add(reason, 1);
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        bytes <= self.budget.room()
+    }
+
+    /// Lets an open exchange grow; `false` if there is no room, and nothing has changed.
+    #[must_use]
+    pub(crate) fn grow(&mut self, exchange: &mut Exchange, bytes: usize) -> bool {
+        let fits = self.budget.take(bytes);
+        if fits {
+            exchange.held = exchange.held.saturating_add(bytes);
+        }
+        fits
     }
 
     /// The exchange ended: it becomes a line in the queue, or a counted drop.
-    pub(crate) fn finish(&mut self, exchange: Exchange, facts: &Facts, clock: Clock) {
+    pub(crate) fn finish(&mut self, mut exchange: Exchange, facts: &Facts, clock: Clock) {
         self.close_open(&exchange);
-        let Some(config) = self.roots.config().filter(|_| !self.roots.is_empty()) else {
+        let Some(config) = self.roots.config().filter(|_| !self.roots.is_empty()).cloned() else {
             self.counters.add(Counter::DroppedShutdown, 1);
             return;
         };
-        let source = &self.source;
-        let room = self.budget.room();
-        let written = self
-            .delivery
-            .queue
-            .append(clock.steady, &config.batch, room, |out| exchange.write_line(source, facts, clock, out));
-        match written {
+        match self.enqueue(&mut exchange, &config.batch, facts, clock) {
             Ok(bytes) => {
                 // It fits: the queue was told how much room there is.
                 let _ = self.budget.take(bytes);
-                let kept = [
-                    (Counter::RequestBodyBytesKept, &exchange.request.body),
-                    (Counter::ResponseBodyBytesKept, &exchange.response.body),
-                ];
-                for (counter, body) in kept {
-                    self.counters.add(counter, body.kept().len() as u64);
-                }
+                self.count_kept(&exchange);
             }
             Err(Unqueued::NoRoom) => self.counters.add(Counter::DroppedBudget, 1),
             Err(Unqueued::Unwritable(_)) => self.counters.add(Counter::DroppedUnwritable, 1),
+        }
+    }
+
+    /// Writes the line. If there is no room for it, the exchange goes down the ladder: a line with less in it is more
+    /// than none.
+    fn enqueue(
+        &mut self,
+        exchange: &mut Exchange,
+        limits: &BatchLimits,
+        facts: &Facts,
+        clock: Clock,
+    ) -> Result<usize, Unqueued<WriteError>> {
+        let (source, room) = (&self.source, self.budget.room());
+        loop {
+            let write = |out: &mut Vec<u8>| exchange.write_line(source, facts, clock, out);
+            let written = self.delivery.queue.append(clock.steady, limits, room, write);
+            match (written, exchange.step().next()) {
+                (Err(Unqueued::NoRoom), Some(step)) => exchange.shed(step),
+                (written, _) => return written,
+            }
+        }
+    }
+
+    /// Counts what the line has of the bodies, and what it lacks for want of memory.
+    fn count_kept(&mut self, exchange: &Exchange) {
+        let kept = |body: &Body| body.kept().len() as u64;
+        self.counters.add(Counter::RequestBodyBytesKept, kept(&exchange.request.body));
+        self.counters.add(Counter::ResponseBodyBytesKept, kept(&exchange.response.body));
+        match exchange.step() {
+            Step::Whole => (),
+            Step::Heads => self.counters.add(Counter::DegradedHeads, 1),
+            Step::Meta => self.counters.add(Counter::DegradedMeta, 1),
         }
     }
 

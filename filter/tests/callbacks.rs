@@ -161,7 +161,7 @@ impl Game {
             Step::RequestHead(stream, map) => streams[*stream].request_head(plugin, map.value(), now),
             Step::ResponseHead(stream, map) => streams[*stream].response_head(plugin, map.value()),
             Step::Body(stream, side, len, chunk) => {
-                let wanted = streams[*stream].wanted(*side, *len);
+                let wanted = streams[*stream].wanted(plugin, *side, *len);
                 let given = match chunk {
                     Chunk::Whole => wanted.map(|wanted| Ok(vec![b'b'; wanted])),
                     Chunk::Given(len) => Some(Ok(vec![b'g'; *len])),

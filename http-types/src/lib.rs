@@ -39,7 +39,7 @@ pub use check::{CheckedLine, check_line};
 pub use error::{ReadError, WriteError};
 pub use exchange::{BodyRef, ExchangeRef, HttpExchange, HttpRequest, HttpResponse, RequestRef, ResponseRef};
 pub use fields::Fields;
-pub use meta::{BodyFacts, Direction, Meta, MetaRef};
+pub use meta::{BodyFacts, Degraded, Direction, Meta, MetaRef};
 pub use method::{Method, Protocol};
 pub use seqs::{Seen, SeqSet};
 pub use timestamp::Timestamp;

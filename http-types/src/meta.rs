@@ -34,8 +34,32 @@ pub struct MetaRef<'a> {
     pub response_flags: &'a str,
     /// Envoy's response code details: `via_upstream`, `route_not_found` …
     pub code_details: Option<&'a [u8]>,
+    /// What was left out because the filter's memory was short; `None`: nothing was.
+    pub degraded: Option<Degraded>,
     /// The share of exchanges that is captured, above 0 to 1; written only below 1.
     pub sample_rate: Option<f64>,
+}
+
+/// How much of an exchange was kept while the filter's memory was short: the steps of its memory ladder.
+///
+/// What is left out of a body shows in its facts: `bytes` tells what passed, `kept` what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Degraded {
+    /// The heads are whole, bodies may be missing or cut: `"heads"`.
+    Heads,
+    /// Headers and trailers of one side or both are missing too: `"meta"`.
+    Meta,
+}
+
+impl Degraded {
+    /// The step as the format writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Degraded::Heads => "heads",
+            Degraded::Meta => "meta",
+        }
+    }
 }
 
 /// The way of the traffic, from the workload's side.
@@ -79,6 +103,8 @@ pub struct Meta {
     pub response_flags: Option<String>,
     /// See [`MetaRef::code_details`].
     pub code_details: Option<String>,
+    /// See [`MetaRef::degraded`].
+    pub degraded: Option<Degraded>,
 }
 
 impl Meta {
@@ -92,6 +118,7 @@ impl Meta {
             response_body: fact(object, "responseBody"),
             response_flags: fact(object, "responseFlags"),
             code_details: fact(object, "codeDetails"),
+            degraded: fact(object, "degraded"),
         }
     }
 }

@@ -88,6 +88,7 @@ fn write_meta(out: &mut Vec<u8>, exchange: &ExchangeRef<'_>) {
         ("direction", meta.direction.map(|direction| direction.as_str().as_bytes())),
         ("responseFlags", Some(meta.response_flags.as_bytes()).filter(|flags| !flags.is_empty())),
         ("codeDetails", meta.code_details),
+        ("degraded", meta.degraded.map(|step| step.as_str().as_bytes())),
     ];
     for (key, fact) in facts {
         if let Some(fact) = fact {

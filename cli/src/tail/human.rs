@@ -10,7 +10,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use tributary_http_types::{BodyFacts, Fields, HttpExchange, HttpRequest, Meta, Timestamp};
+use tributary_http_types::{BodyFacts, Degraded, Fields, HttpExchange, HttpRequest, Meta, Timestamp};
 
 use crate::terminal::push_visible;
 
@@ -189,6 +189,11 @@ fn flags(exchange: &HttpExchange, facts: &Meta) -> Vec<String> {
     let mut flags = Vec::new();
     if exchange.response.is_none() {
         flags.push("[no response]".to_owned());
+    }
+    match facts.degraded {
+        Some(Degraded::Heads) => flags.push("[memory short: heads only]".to_owned()),
+        Some(Degraded::Meta) => flags.push("[memory short: no headers]".to_owned()),
+        None => {}
     }
     if is_cut(&facts.request_body) {
         flags.push("[request cut]".to_owned());

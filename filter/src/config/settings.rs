@@ -122,7 +122,8 @@ pub const SETTINGS: &[Setting] = &[
         16_777_216,
         65_536,
         268_435_456,
-        "Bytes a VM holds in open exchanges, queue and posts; over it new exchanges are dropped and counted.",
+        "Bytes a VM holds in open exchanges, queue and posts; over a half of it bodies are left out, over three quarters \
+         headers too, and over all of it new exchanges are dropped; each is counted.",
     ),
     number("flush_after_ms", 200, 10, 10_000, "A batch is posted at the latest this long after its first exchange."),
     number("max_batch_bytes", 524_288, 1_024, 4_194_304, "A batch is posted when it has this size."),

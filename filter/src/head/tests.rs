@@ -85,3 +85,18 @@ proptest::proptest! {
         proptest::prop_assert_eq!(head.pairs().collect::<Vec<_>>(), borrowed);
     }
 }
+
+#[test]
+fn a_request_line_has_path_host_and_scheme_and_no_header() {
+    let whole =
+        head(&[(b":authority", b"a"), (b":path", b"/p?q"), (b":method", b"GET"), (b":scheme", b"https"), (b"x", b"1")]);
+    let old =
+        head(&[(b":method", b"CONNECT"), (b"host", b"b:1"), (b":authority", b""), (b"x-forwarded-proto", b"http")]);
+
+    let lines = [whole.request_line(), old.request_line()];
+
+    assert_eq!(lines[0], head(&[(b":authority", b"a"), (b":path", b"/p?q"), (b":scheme", b"https")]));
+    assert_eq!(lines[1], head(&[(b":authority", b"b:1"), (b":scheme", b"http")]));
+    assert_eq!(lines.each_ref().map(|line| line.host()), [whole.host(), old.host()]);
+    assert_eq!(head(&[(b":status", b"200"), (b"x", b"1")]).request_line(), Head::default());
+}

@@ -147,8 +147,8 @@ fn over_the_limit_the_host_is_not_asked_any_more() {
     let mut stream = vm.stream();
     Call::post(&[b"abcd"]).pass_open(&mut vm, &mut stream);
 
-    assert_eq!(stream.wanted(Side::Request, 1_000_000), None);
-    assert_eq!(stream.wanted(Side::Response, 1_000_000), Some(8));
+    assert_eq!(stream.wanted(&vm.plugin, Side::Request, 1_000_000), None);
+    assert_eq!(stream.wanted(&vm.plugin, Side::Response, 1_000_000), Some(8));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_chunk_that_the_host_refuses_ends_what_is_kept() {
     Call::post(&[b"abc"]).pass_open(&mut vm, &mut stream);
 
     stream.body(&mut vm.plugin, Side::Request, 3, Some(Err(REFUSED)));
-    assert_eq!(stream.wanted(Side::Request, 3), None);
+    assert_eq!(stream.wanted(&vm.plugin, Side::Request, 3), None);
     stream.body(&mut vm.plugin, Side::Request, 3, None);
     let clock = vm.clock();
     stream.finish(&mut vm.plugin, &facts(), clock);
@@ -191,7 +191,7 @@ fn fifty_megabytes_each_way_take_no_more_memory_than_the_limits() {
 
     for _ in 0..50 {
         for side in [Side::Request, Side::Response] {
-            let given = stream.wanted(side, chunk.len()).map(|wanted| Ok(chunk[..wanted].to_vec()));
+            let given = stream.wanted(&vm.plugin, side, chunk.len()).map(|wanted| Ok(chunk[..wanted].to_vec()));
             stream.body(&mut vm.plugin, side, chunk.len(), given);
             assert!(vm.plugin.held_bytes() < 2 * 65_536 + 2_048, "{}", vm.plugin.held_bytes());
         }
@@ -223,7 +223,7 @@ fn a_body_without_a_head_belongs_to_nothing() {
     let mut vm = Vm::default();
     let mut stream = vm.stream();
 
-    assert_eq!(stream.wanted(Side::Request, 10), None);
+    assert_eq!(stream.wanted(&vm.plugin, Side::Request, 10), None);
     stream.body(&mut vm.plugin, Side::Request, 10, Some(Ok(b"0123456789".to_vec())));
 
     assert_eq!((vm.count(Counter::Seen), vm.plugin.held_bytes()), (0, 0));

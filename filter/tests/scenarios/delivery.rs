@@ -82,8 +82,8 @@ fn a_post_says_who_sends_what() {
                 "seen=1,excluded_rule=0,excluded_sampled=0,excluded_self=0,excluded_method=0,captured=1,acked=0,\
                  rejected=0,dropped_budget=0,dropped_expired=0,dropped_bad_request=0,dropped_too_large=0,\
                  dropped_unsupported=0,dropped_shutdown=0,dropped_unwritable=0,request_body_bytes_seen=0,\
-                 request_body_bytes_kept=0,response_body_bytes_seen=0,response_body_bytes_kept=0,posts=1,\
-                 post_failures=0,open=0,queued=0,in_flight=1"
+                 request_body_bytes_kept=0,response_body_bytes_seen=0,response_body_bytes_kept=0,degraded_heads=0,\
+                 degraded_meta=0,posts=1,post_failures=0,open=0,queued=0,in_flight=1"
             ),
         ]
     );

@@ -20,6 +20,7 @@ mod budget;
 mod delivery;
 mod ends;
 mod heads;
+mod ladder;
 mod life;
 mod reports;
 mod troubles;

@@ -137,6 +137,11 @@ impl Call {
         stream.request_head(&mut vm.plugin, Ok(wire_of(&self.request)), now);
         pass_body(vm, stream, Side::Request, &self.request_body);
         pass_trailers(vm, stream, Side::Request, &self.request_trailers);
+        self.pass_response(vm, stream);
+    }
+
+    /// Passes the response alone: head, body, trailers.
+    pub(crate) fn pass_response(&self, vm: &mut Vm, stream: &mut Stream) {
         if let Some(response) = &self.response {
             stream.response_head(&mut vm.plugin, Ok(wire_of(response)));
         }
@@ -160,7 +165,7 @@ impl Call {
 /// Passes chunks as the shell does: asks for what is wanted, and gives that much of the chunk.
 pub(crate) fn pass_body(vm: &mut Vm, stream: &mut Stream, side: Side, chunks: &[Vec<u8>]) {
     for chunk in chunks {
-        let given = stream.wanted(side, chunk.len()).map(|wanted| Ok(chunk[..wanted].to_vec()));
+        let given = stream.wanted(&vm.plugin, side, chunk.len()).map(|wanted| Ok(chunk[..wanted].to_vec()));
         stream.body(&mut vm.plugin, side, chunk.len(), given);
     }
 }

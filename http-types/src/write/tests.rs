@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Direction, Method, Protocol, check_line};
+use crate::{Degraded, Direction, Method, Protocol, check_line};
 
 type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
 
@@ -60,6 +60,7 @@ fn an_exchange_is_written_in_the_order_of_the_original_writer() {
         response_flags: "UC,URX",
         code_details: Some(b"via_upstream"),
         response_trailers: &[(b"grpc-status", b"0")],
+        degraded: Some(Degraded::Heads),
         sample_rate: Some(0.5),
         ..MetaRef::default()
     };
@@ -76,7 +77,7 @@ fn an_exchange_is_written_in_the_order_of_the_original_writer() {
             r#""requestBody":{"bytes":2,"kept":2,"truncated":false},"responseBody":{"bytes":8,"kept":8,"truncated":false},"#,
             r#""responseTrailers":{"grpc-status":"0"},"httpVersion":"HTTP/1.1","clientAddress":"127.0.0.1:5000","#,
             r#""upstreamAddress":"127.0.0.1:8080","cluster":"users","route":"all","direction":"inbound","#,
-            r#""responseFlags":"UC,URX","codeDetails":"via_upstream","sampleRate":0.5}}"#,
+            r#""responseFlags":"UC,URX","codeDetails":"via_upstream","degraded":"heads","sampleRate":0.5}}"#,
             "\n"
         )
     );

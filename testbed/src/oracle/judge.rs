@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tributary_http_types::{Fields, HttpExchange};
+use tributary_http_types::{Degraded, Fields, HttpExchange};
 
 use super::{
     evidence::{Evidence, sum, value},
@@ -27,7 +27,7 @@ pub fn judge(ledger: &Ledger, evidence: &Evidence) -> Verdict {
     let seen = Seen::read(ledger, &evidence.lines, &mut verdict);
     seen.find_missing(ledger, evidence, &mut verdict);
     seen.find_gaps(evidence, &mut verdict);
-    verdict.duplicates = seen.duplicates;
+    (verdict.duplicates, verdict.degraded) = (seen.duplicates, seen.degraded);
     verdict.identities = identity::broken(&evidence.filter, &evidence.accounting);
     seen.compare_counts(ledger, evidence, &mut verdict);
     verdict
@@ -42,6 +42,8 @@ struct Seen {
     seqs: BTreeMap<String, BTreeSet<u64>>,
     /// Lines that came again with the same identity and the same bytes.
     duplicates: usize,
+    /// Lines that say that something was left out of them, each once.
+    degraded: u64,
 }
 
 impl Seen {
@@ -70,6 +72,7 @@ impl Seen {
                 continue;
             }
             firsts.insert(identity.clone(), &line.bytes);
+            seen.degraded += u64::from(exchange.facts().degraded.is_some());
             let path = exchange.request.path.as_deref().unwrap_or_default();
             let made = ledger.mint.of_target(path).filter(|made| is_tried(&tried, made));
             let Some(made) = made else {
@@ -146,6 +149,10 @@ impl Seen {
         if captured < distinct {
             verdict.identities.push(format!("captured {captured}, but {distinct} exchanges came out"));
         }
+        let degraded = sum(&evidence.filter, "degraded_");
+        if self.degraded > degraded {
+            verdict.identities.push(format!("{} lines are degraded, but the filter counted {degraded}", self.degraded));
+        }
         let answered = ledger.attempts.iter().filter(|attempt| !matches!(attempt.outcome, Outcome::Unknown(_))).count();
         let seen = value(&evidence.filter, "seen");
         if seen < answered as u64 {
@@ -159,29 +166,37 @@ fn is_tried(tried: &BTreeSet<u64>, made: &Made) -> bool {
     number.is_some_and(|number| tried.contains(&number))
 }
 
-/// What differs between the exchange as made and as recorded.
+/// What differs between the exchange as made and as recorded. A line that says that it is degraded may lack what its
+/// step takes, and nothing else.
 fn differences<'a>(
     made: &'a Made,
     exchange: &'a HttpExchange,
     line: &'a Line,
 ) -> impl Iterator<Item = &'static str> + 'a {
     let request = &exchange.request;
-    let body: Vec<u8> = made.call.body.pieces().concat();
     let response = exchange.response.as_ref();
-    let response_body = response.and_then(|response| response.body.as_deref()).unwrap_or_default();
-    let has_id = |fields: Option<&Fields>| fields.is_some_and(|fields| fields.all(ID_HEADER) == [made.id.as_str()]);
+    let degraded = exchange.facts().degraded;
+    let is_body = |found: Option<&String>, made: &[u8]| {
+        let found = found.map(String::as_bytes).unwrap_or_default();
+        found == made || (degraded.is_some() && made.starts_with(found))
+    };
+    let has = |fields: Option<&Fields>, name: &str, values: &[&str]| {
+        let is_left_out = degraded == Some(Degraded::Meta) && fields.is_some_and(Fields::is_empty);
+        is_left_out || fields.is_some_and(|fields| fields.all(name) == values)
+    };
     let (repeated, values) = REPEATED_HEADER;
-    let has_repeated = request.headers.as_ref().is_some_and(|fields| fields.all(repeated) == values);
+    let (request_headers, response_headers) =
+        (request.headers.as_ref(), response.and_then(|response| response.headers.as_ref()));
     let key = exchange.facts().id.map(String::into_bytes);
     [
         (request.method.as_str() == made.call.method.to_ascii_lowercase(), "method"),
         (request.host.as_deref() == Some(made.call.authority.as_str()), "host"),
-        (request.body.as_deref().unwrap_or_default().as_bytes() == body, "request body"),
-        (has_id(request.headers.as_ref()), "request header"),
-        (has_repeated, "repeated request header"),
+        (is_body(request.body.as_ref(), &made.call.body.pieces().concat()), "request body"),
+        (has(request_headers, ID_HEADER, &[&made.id]), "request header"),
+        (has(request_headers, repeated, &values), "repeated request header"),
         (response.is_some_and(|response| response.status_code == made.status), "status"),
-        (response_body.as_bytes() == made.answer, "response body"),
-        (has_id(response.and_then(|response| response.headers.as_ref())), "response header"),
+        (is_body(response.and_then(|response| response.body.as_ref()), &made.answer), "response body"),
+        (has(response_headers, ID_HEADER, &[&made.id]), "response header"),
         (request.timestamp.is_some() && response.is_some_and(|response| response.timestamp.is_some()), "timestamps"),
         (line.key.is_none() || line.key == key, "key of the record"),
     ]

@@ -24,6 +24,8 @@ pub struct Verdict {
     pub altered: Vec<String>,
     /// Lines that came again, the same.
     pub duplicates: usize,
+    /// Lines that say that something was left out of them for want of memory; what they lack is not altered.
+    pub degraded: u64,
     /// Sources with numbers that are absent and not explained.
     pub gaps: Vec<String>,
     /// Identities of the account that do not hold.
@@ -37,13 +39,13 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Everything came out exactly once, unharmed, and every account is exact: what a run without faults must give.
+    /// Everything came out exactly once, whole and unharmed, and every account is exact: what a run without faults must give.
     ///
     /// # Errors
     /// Something does not fit; the error is the whole verdict.
     pub fn exactly_once(&self) -> Result<()> {
         let dropped = self.reported_dropped + self.reported_rejected;
-        if self.duplicates > 0 || dropped > 0 || self.unknown > 0 {
+        if self.duplicates > 0 || dropped > 0 || self.unknown > 0 || self.degraded > 0 {
             bail!("not exactly once\n{self}");
         }
         self.nothing_lost()
@@ -78,7 +80,7 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "exchanges {}, lines {}", self.exchanges, self.lines)?;
-        writeln!(out, "  duplicates {}, unknown {}", self.duplicates, self.unknown)?;
+        writeln!(out, "  duplicates {}, unknown {}, degraded {}", self.duplicates, self.unknown, self.degraded)?;
         writeln!(
             out,
             "  dropped {}, rejected {} (as the filter counts)",

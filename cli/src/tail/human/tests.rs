@@ -90,6 +90,17 @@ fn hostile_text() -> impl Strategy<Value = String> {
     proptest::collection::vec(character, 0..20).prop_map(String::from_iter)
 }
 
+#[test]
+fn a_line_from_which_something_was_left_out_says_so() {
+    let shown = |step: &str| {
+        let meta = json!({"degraded": step, "requestBody": {"bytes": 48, "kept": 0, "truncated": true}});
+        human_line(&exchange("h", "/", "", meta), None, &Palette::plain())
+    };
+
+    assert!(shown("heads").contains(" [memory short: heads only] [request cut]"), "{}", shown("heads"));
+    assert!(shown("meta").contains(" [memory short: no headers] [request cut]"), "{}", shown("meta"));
+}
+
 proptest! {
     #[test]
     fn no_line_holds_a_control_character(

@@ -358,3 +358,52 @@ fn verdict_is_readable() {
     assert!(text.starts_with("exchanges 6, lines 5\n"), "{text}");
     assert!(text.contains("  missing 1\n    run-2\n"), "{text}");
 }
+
+/// A sound run, one line of which says that it is degraded and lacks this.
+fn degraded(step: &str, counted: u64, spoil: impl FnOnce(&mut Value)) -> Verdict {
+    let (ledger, mut evidence) = sound();
+    set(&mut evidence.filter, &format!("degraded_{step}"), counted);
+    let heard = evidence.accounting.sources.get_mut(SOURCE).unwrap();
+    set(&mut heard.counters, &format!("degraded_{step}"), counted);
+    let number = (0..COUNT).find(|number| ledger.mint.exchange(*number).call.method == "POST").unwrap();
+    let mut value = line(&ledger.mint, number, number);
+    value["meta"]["degraded"] = json!(step);
+    spoil(&mut value);
+    evidence.lines[number as usize] = record(&value);
+    judge(&ledger, &evidence)
+}
+
+#[test]
+fn a_degraded_line_may_lack_what_its_step_takes_and_nothing_else() {
+    let cut = |line: &mut Value| {
+        line["request"]["body"] = json!("run-");
+        line["response"]["body"] = json!("");
+    };
+    let bare = |line: &mut Value| {
+        line["request"]["headers"] = json!({});
+        line["response"]["headers"] = json!({});
+    };
+
+    let allowed = [degraded("heads", 1, cut), degraded("meta", 1, cut), degraded("meta", 1, bare)];
+    let forbidden = [
+        degraded("heads", 1, bare),
+        degraded("heads", 1, |line| line["request"]["body"] = json!("un-")),
+        degraded("meta", 1, |line| line["response"]["headers"] = json!({"x": "1"})),
+        degraded("meta", 1, |line| line["response"]["statusCode"] = json!(299)),
+    ];
+
+    for verdict in allowed {
+        assert_eq!((verdict.nothing_lost().is_ok(), verdict.degraded), (true, 1), "{verdict}");
+        assert!(verdict.exactly_once().is_err(), "a degraded line is not whole");
+    }
+    for verdict in forbidden {
+        assert!(!verdict.altered.is_empty(), "{verdict}");
+    }
+}
+
+#[test]
+fn a_degraded_line_that_nobody_counted_is_found() {
+    let verdict = degraded("heads", 0, |_| ());
+
+    assert_eq!(verdict.identities, ["1 lines are degraded, but the filter counted 0"]);
+}

@@ -158,8 +158,8 @@ pub(super) async fn collector_that_is_away_loses_nothing(bed: &Bed) -> Result<()
     super::only_reads(&stack.envoy)
 }
 
-/// The collector stays away until the filter's memory is full: the newest are dropped and counted, no client notices,
-/// and what was kept arrives.
+/// The collector stays away until the filter's memory is full: first bodies are left out, then headers, then the newest
+/// are dropped; each is counted and says so, no client notices, what was kept arrives, and what comes later is whole.
 pub(super) async fn full_memory_is_counted_and_hurts_nobody(bed: &Bed) -> Result<()> {
     let mint = Mint::new("full");
     let made = mint.clone();
@@ -168,15 +168,23 @@ pub(super) async fn full_memory_is_counted_and_hurts_nobody(bed: &Bed) -> Result
     let mut stack = stack.origin(move |asked| made.answer(asked)).await?.start().await?;
     ensure!(stack.collector.terminate(PATIENCE).await?.success(), "the collector does not end in good order");
 
-    let ledger = Load::start(&mint, stack.envoy.address(), 4, 200).finish().await?;
+    let ledger = Load::start(&mint, stack.envoy.address(), 4, 300).finish().await?;
     stack.collector.start_again().await?;
 
     let evidence = stack.evidence_of(&ledger).await?;
     let verdict = judge(&ledger, &evidence);
     verdict.nothing_unexplained()?;
-    let dropped = evidence.filter.get("dropped_budget").copied().unwrap_or(0);
-    ensure!((1..200).contains(&dropped), "{dropped} of 200 dropped: the memory was not full, or never free");
+    let count = |name| evidence.filter.get(name).copied().unwrap_or(0);
+    let dropped = count("dropped_budget");
+    ensure!((1..300).contains(&dropped), "{dropped} of 300 dropped: the memory was not full, or never free");
     ensure!(verdict.missing.len() as u64 == dropped, "dropped {dropped}, but\n{verdict}");
+    let steps = [count("degraded_heads"), count("degraded_meta")];
+    ensure!(steps.iter().all(|count| *count > 0), "heads only, meta only: {steps:?}; a step was left out");
+    ensure!(verdict.degraded == steps.iter().sum::<u64>(), "{} lines say so, {steps:?} counted", verdict.degraded);
+    let later = stack.call(&Call::get("/later")).await?;
+    ensure!(later.status == 599, "the origin answered {}", later.status);
+    let line = stack.line_of("/later").await?;
+    ensure!(line.pointer("/meta/degraded").is_none() && line["response"]["body"] != "", "still degraded: {line}");
     super::only_reads(&stack.envoy)
 }
 

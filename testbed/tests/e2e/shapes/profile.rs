@@ -25,6 +25,7 @@ const META: &[&str] = &[
     "direction",
     "responseFlags",
     "codeDetails",
+    "degraded",
     "sampleRate",
 ];
 const BODY: &[&str] = &["bytes", "kept", "truncated", "base64", "decoded"];
