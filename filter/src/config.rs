@@ -35,6 +35,8 @@ pub struct Config {
     pub batch: BatchLimits,
     /// When a failed post is tried again.
     pub retry: RetryLimits,
+    /// The longest silence while something is pending; each post tells it.
+    pub heartbeat: Duration,
 }
 
 /// The collector as Envoy reaches it.
@@ -121,6 +123,7 @@ impl Config {
                 max: top.duration("retry_max_ms")?,
                 give_up_after: top.duration("give_up_after_ms")?,
             },
+            heartbeat: top.duration("heartbeat_ms")?,
         };
         config.refuse_contradictions()?;
         Ok(config)

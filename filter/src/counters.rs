@@ -4,8 +4,9 @@
 //! seen     = excluded_{rule, sampled, self, method} + captured
 //! captured = acked + rejected + Σ dropped_* + open + queued + in_flight
 //! ```
-//! The numbers are cumulative per VM. They go two ways: as Envoy statistics (`tributary_<name>`, added up over all
-//! VMs by Envoy) and in each post's `x-tributary-counters`, where they stand for this VM's source alone.
+//! The counters are cumulative per VM, the last three are gauges. They go two ways: as Envoy statistics
+//! (`tributary_<name>`, added up over all VMs by Envoy) and in each post's `x-tributary-counters`, where they stand for
+//! this VM's source alone.
 
 use std::fmt::Write as _;
 
@@ -139,7 +140,7 @@ impl Counters {
 
     /// The value of `x-tributary-counters`: `seen=3,excluded_rule=0,…,post_failures=0,open=1,queued=0,in_flight=2`.
     pub fn render(&self, pending: Pending) -> String {
-        let gauges = [("open", pending.open), ("queued", pending.queued), ("in_flight", pending.in_flight)];
+        let gauges = Gauge::ALL.map(|gauge| (gauge.name(), pending.of(gauge)));
         let counters = Counter::ALL.map(|counter| (counter.name(), self.get(counter)));
         let mut text = String::with_capacity(512);
         for (name, value) in counters.into_iter().chain(gauges) {
@@ -160,6 +161,34 @@ impl Counters {
     }
 }
 
+/// One number that goes up and down: a part of what is [`Pending`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gauge {
+    /// [`Pending::open`].
+    Open,
+    /// [`Pending::queued`].
+    Queued,
+    /// [`Pending::in_flight`].
+    InFlight,
+}
+
+impl Gauge {
+    /// How many there are.
+    pub const COUNT: usize = 3;
+
+    /// All of them, in the order of the post header.
+    pub const ALL: [Gauge; Gauge::COUNT] = [Gauge::Open, Gauge::Queued, Gauge::InFlight];
+
+    /// The name in the post header; Envoy's statistic has `tributary_` before it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Gauge::Open => "open",
+            Gauge::Queued => "queued",
+            Gauge::InFlight => "in_flight",
+        }
+    }
+}
+
 /// Captured exchanges whose fate is open, counted at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pending {
@@ -172,6 +201,33 @@ pub struct Pending {
 }
 
 impl Pending {
+    /// The value of one gauge.
+    pub fn of(self, gauge: Gauge) -> u64 {
+        match gauge {
+            Gauge::Open => self.open,
+            Gauge::Queued => self.queued,
+            Gauge::InFlight => self.in_flight,
+        }
+    }
+
+    /// How each gauge differs from `earlier`; never a zero.
+    pub(crate) fn change_since(self, earlier: Pending) -> Vec<(Gauge, i64)> {
+        let change = |gauge| {
+            let value = |pending: Pending| i64::try_from(pending.of(gauge)).unwrap_or(i64::MAX);
+            (gauge, value(self).saturating_sub(value(earlier)))
+        };
+        Gauge::ALL.into_iter().map(change).filter(|(_, change)| *change != 0).collect()
+    }
+
+    pub(crate) fn change(&mut self, gauge: Gauge, change: i64) {
+        let value = match gauge {
+            Gauge::Open => &mut self.open,
+            Gauge::Queued => &mut self.queued,
+            Gauge::InFlight => &mut self.in_flight,
+        };
+        *value = value.saturating_add_signed(change);
+    }
+
     /// All of them.
     pub fn total(self) -> u64 {
         self.open.saturating_add(self.queued).saturating_add(self.in_flight)
@@ -219,6 +275,18 @@ mod tests {
 
         assert_eq!(counters.growth_since(&earlier), [(Counter::Seen, 3)]);
         assert_eq!(counters.growth_since(&counters), []);
+    }
+
+    #[test]
+    fn gauges_change_both_ways_and_only_what_changed_is_told() {
+        let mut shown = Pending { open: 5, queued: 2, in_flight: 0 };
+        let now = Pending { open: 3, queued: 2, in_flight: 4 };
+
+        let changes = now.change_since(shown);
+        changes.iter().for_each(|&(gauge, change)| shown.change(gauge, change));
+
+        assert_eq!(changes, [(Gauge::Open, -2), (Gauge::InFlight, 4)]);
+        assert_eq!((shown, now.change_since(shown)), (now, Vec::new()));
     }
 
     #[test]

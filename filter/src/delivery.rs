@@ -9,7 +9,7 @@ use crate::{
     batch::{Batch, Queue},
     clock::Moment,
     config::Config,
-    counters::Counters,
+    counters::{Counters, Pending},
     random::Random,
     retry::Backoff,
     roots::RootId,
@@ -38,6 +38,13 @@ pub(crate) enum Phase {
     Ending,
 }
 
+/// What there is to tell the collector at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing<'a> {
+    pub(crate) counters: &'a Counters,
+    pub(crate) pending: Pending,
+}
+
 /// A post that has no answer yet.
 #[derive(Debug)]
 pub(crate) struct InFlight {
@@ -61,6 +68,8 @@ pub(crate) struct Delivery {
     told: Counters,
     /// Since when there is something to tell and nothing was posted.
     untold_since: Option<Moment>,
+    /// Since when something is pending and nothing was posted; `None` while nothing is pending.
+    silent_since: Option<Moment>,
     /// Left to try at the end. An answered one makes room for another.
     final_posts: u32,
 }
@@ -74,6 +83,7 @@ impl Delivery {
             in_flight: Vec::new(),
             told: Counters::default(),
             untold_since: None,
+            silent_since: None,
             final_posts: 0,
         }
     }
@@ -84,7 +94,7 @@ impl Delivery {
         now: Moment,
         phase: Phase,
         config: &Config,
-        counters: &Counters,
+        standing: Standing<'_>,
     ) -> Option<Batch> {
         if !self.may_leave(now, phase) {
             return None;
@@ -95,13 +105,15 @@ impl Delivery {
         }
         let batch = match self.queue.take() {
             Some(batch) => batch,
-            None if self.is_report_due(now, phase, counters) => self.report(now),
+            None if self.is_report_due(now, phase, standing.counters) => self.report(now),
+            None if self.is_heartbeat_due(now, phase, config, standing.pending) => self.report(now),
             None => return None,
         };
         if phase == Phase::Ending {
             self.final_posts = self.final_posts.saturating_sub(1);
         }
         self.untold_since = None;
+        self.silent_since = Some(now);
         Some(batch)
     }
 
@@ -119,6 +131,14 @@ impl Delivery {
         let has_waited =
             phase == Phase::Ending || self.untold_since.is_some_and(|since| now >= since.after(REPORT_AFTER));
         is_quiet && has_waited && !self.told.tell_the_same(counters)
+    }
+
+    /// A collector that hears nothing of a source with something pending for some heartbeats takes it for dead. What is
+    /// in flight does not speak for a VM that goes on living, so it does not count here.
+    fn is_heartbeat_due(&self, now: Moment, phase: Phase, config: &Config, pending: Pending) -> bool {
+        phase == Phase::Serving
+            && pending.total() > 0
+            && self.silent_since.is_some_and(|since| now >= since.after(config.heartbeat))
     }
 
     fn report(&mut self, now: Moment) -> Batch {
@@ -178,9 +198,11 @@ impl Delivery {
     }
 
     /// Notices what is to be told, and closes a batch that waits for a collector that is away.
-    pub(crate) fn look_around(&mut self, now: Moment, config: &Config, counters: &Counters) {
+    pub(crate) fn look_around(&mut self, now: Moment, config: &Config, standing: Standing<'_>) {
         let since = self.untold_since.unwrap_or(now);
-        self.untold_since = (!self.told.tell_the_same(counters)).then_some(since);
+        self.untold_since = (!self.told.tell_the_same(standing.counters)).then_some(since);
+        let since = self.silent_since.unwrap_or(now);
+        self.silent_since = (standing.pending.total() > 0).then_some(since);
         let close_after = CLOSE_AFTER.max(config.batch.flush_after);
         if self.queue.filling_since().is_some_and(|since| now >= since.after(close_after)) {
             self.queue.close();
@@ -196,7 +218,8 @@ impl Delivery {
         } else {
             self.untold_since.map(|since| since.after(REPORT_AFTER))
         };
-        match ready {
+        let heartbeat = self.silent_since.map(|since| since.after(config.heartbeat));
+        match ready.into_iter().chain(heartbeat).min() {
             // An answer will wake a root anyway.
             Some(_) if self.in_flight.len() >= MAX_IN_FLIGHT => idle,
             Some(ready) => ready.max(self.backoff.until()).min(idle),

@@ -12,9 +12,9 @@ use proxy_wasm::{
 };
 
 use crate::{
-    Answer, Config, Counter, Facts, Level, MissingHeads, PATHS, Plugin, Post, REPLY_BODY_LIMIT, Refusal, RootId, Side,
-    Stream,
-    host::{self, Buffer, Map},
+    Answer, Config, Counter, Facts, Gauge, Level, MissingHeads, PATHS, Plugin, Post, REPLY_BODY_LIMIT, Refusal, RootId,
+    Side, Stream,
+    host::{self, Buffer, Map, Statistic},
 };
 
 mod entry {
@@ -38,8 +38,10 @@ thread_local! {
 
 struct Vm {
     plugin: Plugin,
-    /// Envoy's ids of the statistics, in the order of [`Counter::ALL`].
-    statistics: [Option<u32>; Counter::COUNT],
+    /// Envoy's ids of the counters, in the order of [`Counter::ALL`].
+    counters: [Option<u32>; Counter::COUNT],
+    /// Envoy's ids of the gauges, in the order of [`Gauge::ALL`].
+    gauges: [Option<u32>; Gauge::COUNT],
 }
 
 fn with_vm<R>(run: impl FnOnce(&mut Vm) -> R) -> Option<R> {
@@ -61,10 +63,12 @@ fn ensure_vm() -> Result<(), String> {
             "the host gives no randomness; allowed: a capability restriction that contains random_get. status={status}"
         )
     })?;
-    let statistics = Counter::ALL.map(|counter| host::define_counter(&format!("tributary_{}", counter.name())).ok());
+    let define = |kind, name: &str| host::define_statistic(kind, &format!("tributary_{name}")).ok();
+    let counters = Counter::ALL.map(|counter| define(Statistic::Counter, counter.name()));
+    let gauges = Gauge::ALL.map(|gauge| define(Statistic::Gauge, gauge.name()));
     VM.with(|vm| {
         if let Ok(mut vm) = vm.try_borrow_mut() {
-            *vm = Some(Vm { plugin: Plugin::new(&random), statistics });
+            *vm = Some(Vm { plugin: Plugin::new(&random), counters, gauges });
         }
     });
     Ok(())
@@ -266,17 +270,23 @@ fn dispatch(post: &Post) -> Result<u32, Refusal> {
 
 fn mirror_statistics() {
     let grown = with_vm(|vm| {
-        let id = |counter: Counter| vm.statistics.get(counter as usize).copied().flatten();
-        vm.plugin
-            .unmirrored()
-            .into_iter()
-            .filter_map(|(counter, growth)| Some((counter, growth, id(counter)?)))
-            .collect()
+        let id = |counter: Counter| vm.counters.get(counter as usize).copied().flatten();
+        let grown = vm.plugin.unmirrored().into_iter();
+        grown.filter_map(|(counter, growth)| Some((counter, growth, id(counter)?))).collect::<Vec<_>>()
     });
-    let grown: Vec<(Counter, u64, u32)> = grown.unwrap_or_default();
-    for (counter, growth, id) in grown {
-        if host::increment(id, growth).is_ok() {
+    for (counter, growth, id) in grown.unwrap_or_default() {
+        if host::increment(id, i64::try_from(growth).unwrap_or(i64::MAX)).is_ok() {
             with_plugin(|plugin| plugin.mirrored(counter, growth));
+        }
+    }
+    let changed = with_vm(|vm| {
+        let id = |gauge: Gauge| vm.gauges.get(gauge as usize).copied().flatten();
+        let changed = vm.plugin.unmirrored_pending().into_iter();
+        changed.filter_map(|(gauge, change)| Some((gauge, change, id(gauge)?))).collect::<Vec<_>>()
+    });
+    for (gauge, change, id) in changed.unwrap_or_default() {
+        if host::increment(id, change).is_ok() {
+            with_plugin(|plugin| plugin.mirrored_pending(gauge, change));
         }
     }
 }

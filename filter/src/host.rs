@@ -152,18 +152,25 @@ pub(crate) fn set_tick_period(period: Duration) -> Result<(), Refusal> {
     accepted(unsafe { raw::proxy_set_tick_period_milliseconds(millis) })
 }
 
-/// Defines a counter of Envoy's statistics; the same name in several VMs is the same counter.
-pub(crate) fn define_counter(name: &str) -> Result<u32, Refusal> {
+/// A kind of Envoy's statistics, by the ABI's numbers.
+#[derive(Clone, Copy)]
+pub(crate) enum Statistic {
+    Counter = 0,
+    Gauge = 1,
+}
+
+/// Defines one of Envoy's statistics; the same name in several VMs is the same statistic.
+pub(crate) fn define_statistic(kind: Statistic, name: &str) -> Result<u32, Refusal> {
     let mut id = 0;
-    // SAFETY: all pointers are valid for the call; 0 is the ABI's number of a counter.
-    accepted(unsafe { raw::proxy_define_metric(0, name.as_ptr(), name.len(), &mut id) })?;
+    // SAFETY: all pointers are valid for the call.
+    accepted(unsafe { raw::proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &mut id) })?;
     Ok(id)
 }
 
-/// Adds to a counter.
-pub(crate) fn increment(id: u32, growth: u64) -> Result<(), Refusal> {
+/// Adds to a statistic; only a gauge takes less than nothing. Not `proxy_record_metric`: a gauge is the sum of all VMs.
+pub(crate) fn increment(id: u32, change: i64) -> Result<(), Refusal> {
     // SAFETY: no pointer.
-    accepted(unsafe { raw::proxy_increment_metric(id, i64::try_from(growth).unwrap_or(i64::MAX)) })
+    accepted(unsafe { raw::proxy_increment_metric(id, change) })
 }
 
 /// Writes a line to Envoy's log. Where that fails there is nobody left to tell.

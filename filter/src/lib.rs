@@ -64,7 +64,7 @@ mod host;
 pub use capture::{MissingHeads, Refusal, Stream};
 pub use clock::{Clock, Moment};
 pub use config::{Config, ConfigError, SETTINGS};
-pub use counters::{Counter, Counters, Pending};
+pub use counters::{Counter, Counters, Gauge, Pending};
 pub use exchange::Side;
 pub use facts::{Facts, PATHS};
 pub use head::{Head, HeadError, Pair, Pairs};

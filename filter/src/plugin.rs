@@ -24,7 +24,7 @@ use crate::{
     budget::{Budget, Step},
     clock::{Clock, Moment},
     config::{BatchLimits, Config},
-    counters::{Counter, Counters, Pending},
+    counters::{Counter, Counters, Gauge, Pending},
     delivery::Delivery,
     exchange::Exchange,
     facts::Facts,
@@ -45,6 +45,7 @@ pub struct Plugin {
     counters: Counters,
     /// What Envoy's statistics already have.
     mirrored: Counters,
+    mirrored_pending: Pending,
     budget: Budget,
     open: u64,
     next_seq: u64,
@@ -61,6 +62,7 @@ impl Plugin {
             source,
             counters: Counters::default(),
             mirrored: Counters::default(),
+            mirrored_pending: Pending::default(),
             budget: Budget::new(0),
             open: 0,
             next_seq: 0,
@@ -235,6 +237,16 @@ impl Plugin {
     /// Envoy's statistics have taken this growth.
     pub fn mirrored(&mut self, counter: Counter, growth: u64) {
         self.mirrored.add(counter, growth);
+    }
+
+    /// How far Envoy's gauges are from what is pending, never a zero.
+    pub fn unmirrored_pending(&self) -> Vec<(Gauge, i64)> {
+        self.pending().change_since(self.mirrored_pending)
+    }
+
+    /// Envoy's gauges have taken this change.
+    pub fn mirrored_pending(&mut self, gauge: Gauge, change: i64) {
+        self.mirrored_pending.change(gauge, change);
     }
 
     /// Lines for Envoy's log.

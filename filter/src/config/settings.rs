@@ -131,4 +131,12 @@ pub const SETTINGS: &[Setting] = &[
     number("retry_min_ms", 100, 10, 60_000, "The shortest wait after a failed post."),
     number("retry_max_ms", 10_000, 10, 600_000, "The longest wait after a failed post; at least `retry_min_ms`."),
     number("give_up_after_ms", 120_000, 1_000, 3_600_000, "A batch older than this is dropped and counted."),
+    number(
+        "heartbeat_ms",
+        5_000,
+        1_000,
+        60_000,
+        "While something is pending and nothing else is posted, a report without exchanges is posted this often; a \
+         collector that misses three of them calls the source silent.",
+    ),
 ];

@@ -41,6 +41,7 @@ fn everything_but_the_cluster_has_a_default() {
                 max: Duration::from_secs(10),
                 give_up_after: Duration::from_secs(120),
             },
+            heartbeat: Duration::from_secs(5),
         }
     );
 }
@@ -50,7 +51,8 @@ fn every_field_is_read() {
     let config = load(
         r#"{"collector":{"cluster":"c","authority":"a:1","path":"/p","timeout_ms":100,"token_env":"TOKEN"},
             "max_request_body_bytes":1,"max_response_body_bytes":2,"max_memory_bytes":70000,"flush_after_ms":10,
-            "max_batch_bytes":1024,"max_batch_exchanges":3,"retry_min_ms":11,"retry_max_ms":12,"give_up_after_ms":1000}"#,
+            "max_batch_bytes":1024,"max_batch_exchanges":3,"retry_min_ms":11,"retry_max_ms":12,"give_up_after_ms":1000,
+            "heartbeat_ms":2000}"#,
     );
 
     assert_eq!(
@@ -72,6 +74,7 @@ fn every_field_is_read() {
                 max: Duration::from_millis(12),
                 give_up_after: Duration::from_secs(1),
             },
+            heartbeat: Duration::from_secs(2),
         }
     );
 }
@@ -102,7 +105,7 @@ fn unknown_fields_are_refused_without_their_value() {
     );
     let top = message(&with("max_body_bytes", "1"));
     assert!(top.starts_with("max_body_bytes: no such field; known: collector, max_request_body_bytes, "), "{top}");
-    assert!(top.ends_with(", give_up_after_ms"), "{top}");
+    assert!(top.ends_with(", heartbeat_ms"), "{top}");
     assert!(message(&with(&"x".repeat(1000), "1")).len() < 500);
 }
 

@@ -8,7 +8,7 @@ use crate::{
     clock::Moment,
     config::Config,
     counters::Counter,
-    delivery::{InFlight, Phase},
+    delivery::{InFlight, Phase, Standing},
     head::Head,
     reply::Verdict,
     retry::Wait,
@@ -44,7 +44,8 @@ impl Plugin {
     pub fn next_post(&mut self, root: RootId, now: Moment) -> Option<Post> {
         let phase = if self.roots.all_close() { Phase::Ending } else { Phase::Serving };
         let config = self.roots.config().filter(|_| self.roots.may_post(root))?.clone();
-        let batch = self.delivery.departing(now, phase, &config, &self.counters)?;
+        let standing = Standing { counters: &self.counters, pending: self.pending() };
+        let batch = self.delivery.departing(now, phase, &config, standing)?;
         self.counters.add(Counter::Posts, 1);
         let (number, body) = (batch.number, batch.lines.clone());
         self.delivery.departed(batch, root, now, self.counters.clone(), config.collector.timeout);
@@ -126,7 +127,8 @@ impl Plugin {
             self.counters.add(Counter::DroppedExpired, batch.count);
             self.budget.give_back(batch.lines.len());
         }
-        self.delivery.look_around(now, &config, &self.counters);
+        let standing = Standing { counters: &self.counters, pending: self.pending() };
+        self.delivery.look_around(now, &config, standing);
         self.journal.losses(now, &self.counters);
     }
 }
@@ -141,6 +143,7 @@ fn headers(config: &Config, source: &str, number: u64, counters: String) -> Vec<
         ("x-tributary-source", source.to_owned()),
         ("x-tributary-batch", number.to_string()),
         ("x-tributary-counters", counters),
+        ("x-tributary-heartbeat", config.heartbeat.as_millis().to_string()),
     ];
     if let Some(token) = &collector.token {
         headers.push(("authorization", format!("Bearer {token}")));

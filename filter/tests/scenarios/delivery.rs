@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tributary_filter::{Counter, Pending};
+use tributary_filter::{Counter, Gauge, Pending};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -85,6 +85,7 @@ fn a_post_says_who_sends_what() {
                  request_body_bytes_kept=0,response_body_bytes_seen=0,response_body_bytes_kept=0,degraded_heads=0,\
                  degraded_meta=0,posts=1,post_failures=0,open=0,queued=0,in_flight=1"
             ),
+            ("x-tributary-heartbeat", "5000"),
         ]
     );
 }
@@ -204,4 +205,29 @@ fn statistics_get_the_growth_and_never_a_zero() {
     vm.run_many(1);
 
     assert_eq!(vm.plugin.unmirrored(), [(Counter::Seen, 1), (Counter::Captured, 3)]);
+}
+
+#[test]
+fn gauges_follow_what_is_pending_up_and_down() {
+    let mut vm = Vm::default();
+    vm.run_many(2);
+    let mut stream = vm.stream();
+    Call::get("/open").pass_open(&mut vm, &mut stream);
+
+    let first = mirrored(&mut vm);
+    let sent = vm.flush();
+    let posted = mirrored(&mut vm);
+    vm.ack(&sent[0]);
+    let acked = mirrored(&mut vm);
+
+    assert_eq!(first, [(Gauge::Open, 1), (Gauge::Queued, 2)]);
+    assert_eq!(posted, [(Gauge::Queued, -2), (Gauge::InFlight, 2)]);
+    assert_eq!((acked, mirrored(&mut vm)), (vec![(Gauge::InFlight, -2)], Vec::new()));
+}
+
+/// What Envoy's gauges lack, after they have taken it.
+fn mirrored(vm: &mut Vm) -> Vec<(Gauge, i64)> {
+    let changes = vm.plugin.unmirrored_pending();
+    changes.iter().for_each(|&(gauge, change)| vm.plugin.mirrored_pending(gauge, change));
+    changes
 }

@@ -1,4 +1,5 @@
-//! Reports: posts without lines, so that the collector's accounting ends exact when the traffic does.
+//! Reports: posts without lines, so that the collector's accounting ends exact when the traffic does. Those that only
+//! say that the VM lives: `heartbeats.rs`.
 
 use serde_json::json;
 use tributary_filter::Counter;
@@ -74,19 +75,6 @@ fn a_report_that_is_refused_for_good_backs_off_and_drops_nothing() {
 
     assert!((5..30).contains(&posts), "{posts} reports in a minute");
     assert_eq!(Counter::DROPPED.map(|counter| vm.count(counter)), [0; 7]);
-}
-
-#[test]
-fn an_exchange_that_stays_open_is_reported_once() {
-    let mut vm = Vm::default();
-    let mut stream = vm.stream();
-    Call::get("/events").pass_open(&mut vm, &mut stream);
-
-    let report = vm.tick_until_post(5_000).1.remove(0);
-    vm.ack(&report);
-
-    assert_eq!((report.counter("captured"), report.counter("open")), (1, 1));
-    assert_eq!(vm.tick_until_post(10_000).1.len(), 0);
 }
 
 #[test]

@@ -25,6 +25,7 @@ const NUMBERS: &[(&str, i64, i64)] = &[
     ("retry_min_ms", 10, 60_000),
     ("retry_max_ms", 10, 600_000),
     ("give_up_after_ms", 1_000, 3_600_000),
+    ("heartbeat_ms", 1_000, 60_000),
 ];
 
 const CLUSTER: &str = "a text of 1 to 512 bytes without control characters";
