@@ -105,7 +105,7 @@ impl Stream {
             Some(seq) => Stage::Open(Box::new(Exchange {
                 seq,
                 method,
-                started: now,
+                started: vm.now(now),
                 request,
                 response: Message::default(),
                 status: None,

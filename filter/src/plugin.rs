@@ -22,7 +22,7 @@ use crate::{
     batch::Unqueued,
     body::Body,
     budget::{Budget, Step},
-    clock::{Clock, Moment},
+    clock::{Clock, Moment, Pace},
     config::{BatchLimits, Config},
     counters::{Counter, Counters, Gauge, Pending},
     delivery::Delivery,
@@ -46,6 +46,7 @@ pub struct Plugin {
     /// What Envoy's statistics already have.
     mirrored: Counters,
     mirrored_pending: Pending,
+    pace: Pace,
     budget: Budget,
     open: u64,
     next_seq: u64,
@@ -63,6 +64,7 @@ impl Plugin {
             counters: Counters::default(),
             mirrored: Counters::default(),
             mirrored_pending: Pending::default(),
+            pace: Pace::default(),
             budget: Budget::new(0),
             open: 0,
             next_seq: 0,
@@ -100,6 +102,11 @@ impl Plugin {
     /// The settings of the delivery: those of the root that was configured last and serves.
     pub fn delivery_config(&self) -> Option<&Rc<Config>> {
         self.roots.config()
+    }
+
+    /// The VM's own time at this reading of the host's steady clock; every moment that is given to the plugin is one.
+    pub fn now(&mut self, read: Moment) -> Moment {
+        self.pace.at(read)
     }
 
     // What a stream calls.
@@ -160,6 +167,7 @@ impl Plugin {
     /// The exchange ended: it becomes a line in the queue, or a counted drop.
     pub(crate) fn finish(&mut self, mut exchange: Exchange, facts: &Facts, clock: Clock) {
         self.close_open(&exchange);
+        let clock = Clock { steady: self.now(clock.steady), ..clock };
         let Some(config) = self.roots.config().filter(|_| !self.roots.is_empty()).cloned() else {
             self.counters.add(Counter::DroppedShutdown, 1);
             return;
@@ -217,7 +225,8 @@ impl Plugin {
     // What the shell carries to Envoy.
 
     /// The period to set for this root's tick, if it has to change.
-    pub fn tick_for(&mut self, root: RootId, now: Moment) -> Option<Duration> {
+    pub fn tick_for(&mut self, root: RootId, read: Moment) -> Option<Duration> {
+        let now = self.now(read);
         let idle = now.after(IDLE_PERIOD);
         let config = self.roots.config()?;
         let needed = self.delivery.wake_at(now, idle, config);

@@ -93,11 +93,9 @@ impl Roots {
         serving.or(self.live.last()).map(|root| &root.config).or(self.last_config.as_ref())
     }
 
-    /// A tick of this root has come; Envoy starts its period again.
-    pub(crate) fn ticked(&mut self, id: RootId) {
-        if let Some(root) = self.root(id) {
-            root.due = None;
-        }
+    /// A tick of this root has come; Envoy starts its period again. When it was due, if it was asked for.
+    pub(crate) fn ticked(&mut self, id: RootId) -> Option<Moment> {
+        self.root(id)?.due.take()
     }
 
     /// The period to set so that this root ticks by `needed`; `None` if it will anyway.

@@ -37,6 +37,7 @@ enum Step {
     Finish(usize, bool),
     Replace(usize),
     Wait(u64),
+    Jump(i64),
     Tick(RootId),
     PeriodRefused(RootId),
     Post(RootId, Option<u32>),
@@ -121,6 +122,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (stream.clone(), any::<bool>()).prop_map(|(stream, has_facts)| Step::Finish(stream, has_facts)),
         8 => stream.prop_map(Step::Replace),
         8 => prop_oneof![0u64..400, 0u64..60_000].prop_map(Step::Wait),
+        1 => (-7_200_000i64..7_200_000).prop_map(Step::Jump),
         8 => root.clone().prop_map(Step::Tick),
         1 => root.clone().prop_map(Step::PeriodRefused),
         8 => (root.clone(), prop_oneof![4 => Just(None), 1 => (1u32..13).prop_map(Some)]).prop_map(|(root, refusal)| Step::Post(root, refusal)),
@@ -184,6 +186,7 @@ impl Game {
                 streams[*stream] = Stream::new(Some(&self.vm.config));
             }
             Step::Wait(millis) => self.vm.wait(*millis),
+            Step::Jump(millis) => self.vm.jump(*millis),
             Step::Tick(root) => {
                 plugin.ticked(*root, now);
                 plugin.tick_for(*root, now);

@@ -18,14 +18,16 @@ impl Plugin {
     }
 
     /// The tick of a root came.
-    pub fn ticked(&mut self, root: RootId, now: Moment) {
-        self.roots.ticked(root);
+    pub fn ticked(&mut self, root: RootId, read: Moment) {
+        let due = self.roots.ticked(root);
+        let now = self.pace.at_tick(read, due);
         self.look_around(now);
     }
 
     /// Envoy is done with a root. It leaves its lines to a root that serves; if it is the last, everything is posted
     /// now, as far as [`next_post`](Self::next_post) goes.
-    pub fn done(&mut self, root: RootId, now: Moment) {
+    pub fn done(&mut self, root: RootId, read: Moment) {
+        let now = self.now(read);
         self.roots.closing(root);
         if self.roots.all_close() {
             self.delivery.begin_end();
@@ -46,7 +48,8 @@ impl Plugin {
 
     /// A root is gone, and with it the answers to its posts. With the last one the VM ends: what it still held is
     /// counted as lost, although what was in flight may have arrived.
-    pub fn deleted(&mut self, root: RootId, now: Moment) {
+    pub fn deleted(&mut self, root: RootId, read: Moment) {
+        let now = self.now(read);
         while let Some(post) = self.delivery.orphan(root) {
             self.failed(post, Wait::Usual, "root_gone", now);
         }

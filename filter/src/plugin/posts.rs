@@ -41,7 +41,8 @@ impl Plugin {
     /// The next post to hand to Envoy from a callback of this root, if one is due.
     ///
     /// Its lines count as in flight from here on; tell what Envoy said with [`posted`](Self::posted).
-    pub fn next_post(&mut self, root: RootId, now: Moment) -> Option<Post> {
+    pub fn next_post(&mut self, root: RootId, read: Moment) -> Option<Post> {
+        let now = self.now(read);
         let phase = if self.roots.all_close() { Phase::Ending } else { Phase::Serving };
         let config = self.roots.config().filter(|_| self.roots.may_post(root))?.clone();
         let standing = Standing { counters: &self.counters, pending: self.pending() };
@@ -54,7 +55,8 @@ impl Plugin {
     }
 
     /// Envoy took the post under this token, or refused it.
-    pub fn posted(&mut self, number: u64, taken: Result<u32, Refusal>, now: Moment) {
+    pub fn posted(&mut self, number: u64, taken: Result<u32, Refusal>, read: Moment) {
+        let now = self.now(read);
         match taken {
             Ok(token) => self.delivery.taken(number, token),
             Err(refusal) => {
@@ -66,7 +68,8 @@ impl Plugin {
     }
 
     /// An answer came. One to a post that was given up before is of no use any more: its lines travel again.
-    pub fn replied(&mut self, token: u32, answer: Answer, now: Moment) {
+    pub fn replied(&mut self, token: u32, answer: Answer, read: Moment) {
+        let now = self.now(read);
         let Some(post) = self.delivery.answered(token) else { return };
         let head = answer.head.ok().and_then(|map| Head::from_wire(map).ok());
         let ack = format!("{}-{}", self.source.as_str(), post.batch.number);

@@ -17,6 +17,7 @@ mod support;
 
 mod bodies;
 mod budget;
+mod clocks;
 mod delivery;
 mod ends;
 mod expiry;

@@ -30,7 +30,10 @@ pub(crate) const ROOT: RootId = 1;
 /// One VM of Envoy.
 pub(crate) struct Vm {
     pub(crate) plugin: Plugin,
+    /// What the host's steady clock shows.
     pub(crate) now_millis: u64,
+    /// How far the host's wall clock was set away from it.
+    pub(crate) wall_set_millis: i64,
     pub(crate) config: Rc<Config>,
     next_token: u32,
 }
@@ -87,7 +90,7 @@ impl Vm {
         let config = config(&settings);
         let mut plugin = Plugin::new(&std::array::from_fn::<u8, RANDOM_BYTES, _>(|place| place as u8));
         plugin.configured(ROOT, config.clone());
-        Vm { plugin, now_millis: 1_000, config, next_token: 1 }
+        Vm { plugin, now_millis: 1_000, wall_set_millis: 0, config, next_token: 1 }
     }
 
     pub(crate) fn now(&self) -> Moment {
@@ -95,12 +98,33 @@ impl Vm {
     }
 
     pub(crate) fn clock(&self) -> Clock {
-        let wall = Timestamp::from_unix_millis(WALL_ORIGIN_MILLIS + self.now_millis as i64);
+        let wall = Timestamp::from_unix_millis(WALL_ORIGIN_MILLIS + self.now_millis as i64 + self.wall_set_millis);
         Clock { steady: self.now(), wall }
     }
 
-    pub(crate) fn wait(&mut self, millis: u64) {
-        self.now_millis += millis;
+    /// Lets time pass as a VM lives it: it looks at the clock at least once a second.
+    pub(crate) fn wait(&mut self, mut millis: u64) {
+        while millis > 0 {
+            let step = millis.min(1_000);
+            millis -= step;
+            self.now_millis += step;
+            self.plugin.now(self.now());
+        }
+    }
+
+    /// Sets the host's steady clock: what it should never do.
+    pub(crate) fn jump(&mut self, millis: i64) {
+        self.now_millis = self.now_millis.saturating_add_signed(millis);
+    }
+
+    /// Envoy's timer fires as it was set, whatever the clocks show.
+    pub(crate) fn fire_timer(&mut self) -> Vec<Sent> {
+        let now = self.now();
+        self.plugin.tick_for(ROOT, now);
+        self.plugin.ticked(ROOT, now);
+        let sent = self.posts();
+        self.plugin.tick_for(ROOT, now);
+        sent
     }
 
     pub(crate) fn stream(&self) -> Stream {
