@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{send::SendArgs, tail::TailArgs};
+use crate::{drain::DrainArgs, send::SendArgs, tail::TailArgs};
 
 /// Work with the HTTP exchanges that Tributary records into Kafka.
 ///
@@ -31,17 +31,18 @@ pub(crate) enum Command {
     // What they are for stands at their arguments.
     Tail(TailArgs),
     Send(SendArgs),
+    Drain(DrainArgs),
 }
 
 /// One list for all commands, so that a script can tell the endings apart.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0   done
-  1   some lines were not delivered; each is named on stderr
+  1   not everything was delivered, or is not yet; stderr says what
   64  the arguments or settings cannot be used
   65  a file, or the topic, is not what it has to be
   66  the input cannot be opened
-  69  Kafka cannot be worked with: no answer, topic missing, not allowed
+  69  Kafka or Envoy cannot be worked with: no answer, topic or filter missing, not allowed
   74  the output cannot be written";
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use anyhow::Error;
 use tributary_topic::TopicError;
 
-/// Some lines were not delivered; each was told on stderr.
+/// Not everything was delivered, or is not yet; what, was told on stderr.
 pub(crate) const EXIT_INCOMPLETE: u8 = 1;
 /// The arguments or settings cannot be used (`sysexits.h`, `EX_USAGE`).
 pub(crate) const EXIT_USAGE: u8 = 64;
@@ -11,7 +11,7 @@ pub(crate) const EXIT_USAGE: u8 = 64;
 pub(crate) const EXIT_DATA: u8 = 65;
 /// The input cannot be opened (`EX_NOINPUT`).
 pub(crate) const EXIT_NO_INPUT: u8 = 66;
-/// Kafka cannot be worked with: away, topic missing, not allowed (`EX_UNAVAILABLE`).
+/// Kafka or Envoy cannot be worked with: away, topic or filter missing, not allowed (`EX_UNAVAILABLE`).
 pub(crate) const EXIT_UNAVAILABLE: u8 = 69;
 /// The machine does not do its part: no thread, output cannot be written (`EX_IOERR`).
 pub(crate) const EXIT_FAULT: u8 = 74;
@@ -26,7 +26,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Some lines were not delivered, which has been told.
+    /// Not everything was delivered, which has been told.
     pub(crate) fn incomplete() -> Failure {
         Failure { exit_code: EXIT_INCOMPLETE, error: None }
     }

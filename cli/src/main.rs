@@ -1,8 +1,9 @@
-//! `tributary`: the commands for those who work with the recordings in the topic.
+//! `tributary`: the commands for those who work with the recordings in the topic, and with the Envoys that make them.
 //!
 //! This file connects: arguments → command → exit code.
 
 mod args;
+mod drain;
 mod failure;
 mod glob;
 mod kafka;
@@ -53,6 +54,7 @@ fn run(args: Args) -> Result<(), Failure> {
         match args.command {
             Command::Tail(args) => tail::run(args).await,
             Command::Send(args) => send::run(args).await,
+            Command::Drain(args) => drain::run(args).await,
         }
     });
     // Not waited for: a call to a broker that does not answer.

@@ -78,7 +78,8 @@ Examples:
   tributary tail --from-beginning --until-end --json | tributary send - --brokers other:9092
   tributary send recordings.jsonl --key host --give-up-after 5m";
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A value of a time option: 1 s to 1 h, with its unit.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let read = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
     read.filter(|duration| (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(duration))
         .ok_or_else(|| "it must be a duration from 1s to 1h, like 30s or 5m".to_owned())

@@ -128,7 +128,7 @@ impl Load {
     /// # Errors
     /// It is not answered as made.
     pub async fn fresh(&mut self) -> Result<Made> {
-        let mut connection = connect(&self.shared).await?;
+        let mut connection = connect(&self.shared).await?.context("the load was stopped")?;
         let (attempt, _) = attempt(&self.shared, &mut connection).await.context("the load is at its end")?;
         self.fresh.push(attempt.clone());
         anyhow::ensure!(attempt.outcome == Outcome::AsMade, "a fresh exchange: {:?}", attempt.outcome);
@@ -147,7 +147,7 @@ impl Load {
         Ok(Ledger { mint: self.shared.mint.clone(), attempts })
     }
 
-    /// Lets each client finish the exchange that it is at, and no other.
+    /// Lets each client finish the exchange that it is at, and no other. One that finds nobody listening ends at once.
     ///
     /// # Errors
     /// As [`finish`](Self::finish).
@@ -163,7 +163,10 @@ async fn client(shared: Arc<Shared>) -> Result<Vec<Attempt>> {
     while !shared.stopped.load(Ordering::Relaxed) {
         let mut connection = match kept.take().filter(Connection::is_reusable) {
             Some(connection) => connection,
-            None => connect(&shared).await?,
+            None => match connect(&shared).await? {
+                Some(connection) => connection,
+                None => break,
+            },
         };
         let Some((attempt, answered)) = attempt(&shared, &mut connection).await else { break };
         kept = answered.then_some(connection);
@@ -190,12 +193,14 @@ async fn attempt(shared: &Shared, connection: &mut Connection) -> Option<(Attemp
     Some((Attempt { number, outcome }, answered))
 }
 
-/// Connects, and tries again for a while if nobody listens: listeners may be exchanged under load.
-async fn connect(shared: &Shared) -> Result<Connection> {
+/// Connects, and tries again for a while if nobody listens: listeners may be exchanged under load. `None`: the load was
+/// stopped meanwhile.
+async fn connect(shared: &Shared) -> Result<Option<Connection>> {
     let mut refused = 0;
     loop {
         match Connection::open(shared.address).await {
-            Ok(connection) => return Ok(connection),
+            Ok(connection) => return Ok(Some(connection)),
+            Err(_) if shared.stopped.load(Ordering::Relaxed) => return Ok(None),
             Err(error) if refused >= MAX_REFUSED => return Err(error),
             Err(_) => refused += 1,
         }

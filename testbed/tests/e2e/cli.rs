@@ -290,7 +290,7 @@ fn sorted(lines: &[String]) -> Vec<String> {
 }
 
 /// Runs the program to its end, with this text as its standard input.
-async fn run(arguments: &[&str], input: &str) -> Result<Output> {
+pub(crate) async fn run(arguments: &[&str], input: &str) -> Result<Output> {
     let mut child = start(arguments)?;
     let mut stdin = child.stdin.take().context("input")?;
     let text = input.to_owned();

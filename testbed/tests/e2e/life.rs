@@ -1,6 +1,8 @@
 //! The filter's life inside a running Envoy: its configuration, code and collector change under it, and nothing is lost.
 
 mod delivery;
+mod drain;
+mod killed;
 mod refused;
 mod scripted;
 mod updates;
@@ -23,6 +25,10 @@ use delivery::{
     full_memory_is_counted_and_hurts_nobody, hopeless_batches_are_counted_by_reason, own_posts_are_not_recorded,
     two_posts_are_in_flight_at_most,
 };
+use drain::{
+    drain_says_what_it_cannot_work_with, drain_waits_for_what_is_open_and_says_so, drained_envoy_ends_without_a_loss,
+};
+use killed::{envoy_that_dies_under_load_loses_what_it_last_told, what_was_open_when_envoy_died_was_told_before};
 use refused::{starts_are_refused_with_the_reason, updates_are_refused_and_the_old_one_serves};
 use updates::{
     code_changes_and_nothing_is_lost, four_workers_lose_nothing, one_worker_loses_nothing,
@@ -43,6 +49,11 @@ pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
         collector_that_is_away_loses_nothing,
         full_memory_is_counted_and_hurts_nobody,
         own_posts_are_not_recorded,
+        drained_envoy_ends_without_a_loss,
+        drain_waits_for_what_is_open_and_says_so,
+        drain_says_what_it_cannot_work_with,
+        envoy_that_dies_under_load_loses_what_it_last_told,
+        what_was_open_when_envoy_died_was_told_before,
     )
 }
 
