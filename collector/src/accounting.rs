@@ -61,6 +61,8 @@ pub(crate) enum StoredIn {
 pub(crate) struct Settled<'a> {
     /// Lines that are durable.
     pub accepted: u64,
+    /// Those of the accepted that lie in the spool.
+    pub spooled: u64,
     /// Lines that never will be.
     pub rejected: u64,
     /// Those of the rejected that lie in the dead-letter topic.
@@ -158,9 +160,11 @@ impl Accounting {
         totals.accepted += settled.accepted;
         totals.rejected += settled.rejected;
         totals.dead_lettered += settled.dead_lettered;
+        totals.spooled += settled.spooled;
+        let stored = settled.accepted.saturating_sub(settled.spooled);
         match self.stored_in {
-            StoredIn::Kafka => totals.kafka_acked += settled.accepted,
-            StoredIn::File => totals.file_synced += settled.accepted,
+            StoredIn::Kafka => totals.kafka_acked += stored,
+            StoredIn::File => totals.file_synced += stored,
         }
         totals.posts.received += 1;
         totals.posts.accepted += 1;

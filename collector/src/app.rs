@@ -16,11 +16,12 @@ use axum::{
 };
 use http::{StatusCode, header};
 use prometheus_client::metrics::histogram::Histogram;
+use serde::Serialize;
 use serde_json::json;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    accounting::{Accounting, Now},
+    accounting::{Accounting, Now, Report},
     auth::Tokens,
     body::BodyLimits,
     budget::Budget,
@@ -28,6 +29,7 @@ use crate::{
     lines::LineLimits,
     metrics::{ConnectionCounts, Metrics, store_seconds},
     sink::Sink,
+    spool::SpoolReport,
 };
 
 /// Silent sources that `GET /ready` names at most.
@@ -137,8 +139,17 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     (status, Json(body)).into_response()
 }
 
+/// What `GET /v1/accounting` answers: the account, and that of the spool if there is one.
+#[derive(Serialize)]
+struct Accounts {
+    #[serde(flatten)]
+    account: Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spool: Option<SpoolReport>,
+}
+
 async fn accounting(State(app): State<Arc<App>>) -> Response {
-    Json(app.accounting.report(Now::read())).into_response()
+    Json(Accounts { account: app.accounting.report(Now::read()), spool: app.sink.spool() }).into_response()
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {

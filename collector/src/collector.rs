@@ -15,8 +15,10 @@ use crate::{
     sink::{
         Sink,
         file::{FileError, FileSink},
-        kafka::KafkaSink,
+        kafka::{KafkaSettings, KafkaSink},
+        spooling::SpoolingSink,
     },
+    spool::{Spool, SpoolError},
 };
 
 /// How long a sink that nothing was stored in may take to end.
@@ -34,6 +36,9 @@ pub enum StartError {
     /// The file cannot be used.
     #[error("--file")]
     File(#[from] FileError),
+    /// The spool cannot be used.
+    #[error("--spool")]
+    Spool(#[from] SpoolError),
     /// The tokens cannot be used.
     #[error("--token-file")]
     Tokens(#[from] TokenError),
@@ -57,7 +62,11 @@ pub enum StartError {
 impl StartError {
     /// Whether the settings have to change before another try makes sense.
     pub fn is_of_settings(&self) -> bool {
-        !matches!(self, StartError::Listen { .. } | StartError::File(FileError::InUse(_) | FileError::Io { .. }))
+        match self {
+            StartError::Listen { .. } | StartError::File(FileError::InUse(_) | FileError::Io { .. }) => false,
+            StartError::Spool(error) => error.is_of_settings(),
+            _ => true,
+        }
     }
 }
 
@@ -83,7 +92,7 @@ impl Collector {
             _ => None,
         };
         let sink: Arc<dyn Sink> = match (settings.kafka()?, &settings.file) {
-            (Some(kafka), _) => Arc::new(KafkaSink::open(kafka)?),
+            (Some(kafka), _) => kafka_sink(settings, kafka)?,
             (None, Some(path)) => Arc::new(FileSink::open(path)?),
             (None, None) => return Err(StartError::NoSink),
         };
@@ -119,6 +128,7 @@ impl Collector {
         let started = Instant::now();
         let left = || within.saturating_sub(started.elapsed());
         self.app.drain();
+        self.app.sink.prepare_to_end(within);
         // A tenth is kept for the sink, whose records time out by themselves.
         let finished = self.server.end(left().mul_f64(0.9)).await;
         // The port is free from here on.
@@ -131,6 +141,17 @@ impl Collector {
         self.app.sink.close(left()).await;
         finished && stored
     }
+}
+
+/// Kafka, with a spool beside it if there is to be one.
+fn kafka_sink(settings: &Settings, kafka: KafkaSettings) -> Result<Arc<dyn Sink>, StartError> {
+    let Some(spool) = settings.spool.settings() else { return Ok(Arc::new(KafkaSink::open(kafka)?)) };
+    // Before Kafka is called: it may be in use, or a directory that cannot be written.
+    let spool = Spool::open(spool)?;
+    let (delivery, request) = (settings.delivery_timeout, settings.limits.request_timeout);
+    // Kafka has its full time, and the disk most of what is left until the answer is due.
+    let take_over_after = delivery + (request - delivery) / 4;
+    Ok(Arc::new(SpoolingSink::new(Arc::new(KafkaSink::open(kafka)?), spool, take_over_after)))
 }
 
 #[cfg(test)]

@@ -136,8 +136,9 @@ async fn store_judged(app: &App, sender: Option<&Sender>, judged: Judged) -> Res
     let mut too_late = Vec::new();
     for (verdict, exchange) in verdicts.into_iter().zip(&exchanges) {
         match verdict {
-            Verdict::Stored => {
+            verdict @ (Verdict::Stored | Verdict::Spooled) => {
                 settled.accepted += 1;
+                settled.spooled += u64::from(verdict == Verdict::Spooled);
                 settled.seqs.extend(origin(exchange));
             }
             Verdict::Rejected { error, dead_lettered } => {

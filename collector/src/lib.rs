@@ -4,12 +4,12 @@
 //! server ──► app ──► ingest ──► post      who posts, and how it is packed
 //! (sockets)  (routes)   │  ├──► body      read and unpacked under limits
 //!                       │  ├──► lines     cut into lines, each judged ──► decode (compressed bodies inside)
-//!                       │  └──► sink      kafka (and its dead letters) or file: a verdict a line
+//!                       │  └──► sink      kafka (and its dead letters) or file: a verdict a line ──► spool
 //!                       └─────► accounting   where every line went, exact at every moment
 //!                                   └──► accounts   what the sources report, stored beside their lines
 //! ```
 //! Around them: `settings` (the command line), `auth` (tokens), `budget` (bytes in flight), `error` (what a refused
-//! sender is told), `metrics`, `log`, `health` (the self-check). [`Collector`] puts them together; `main.rs` adds signals and exit codes.
+//! sender is told), `metrics`, `log`, `health` (the self-check), `fail_point` (where tests end it). [`Collector`] puts them together; `main.rs` adds signals and exit codes.
 
 mod accounting;
 mod accounts;
@@ -20,6 +20,7 @@ mod budget;
 mod collector;
 mod decode;
 mod error;
+pub mod fail_point;
 pub mod health;
 mod ingest;
 mod lines;
@@ -29,6 +30,8 @@ mod post;
 mod server;
 mod settings;
 mod sink;
+mod spool;
 
 pub use collector::{Collector, StartError};
-pub use settings::{Command, LimitSettings, Settings, SettingsError};
+pub use settings::{Command, LimitSettings, Settings, SettingsError, SpoolFlags};
+pub use spool::SpoolError;

@@ -50,6 +50,8 @@ pub(crate) struct Exchange {
     pub seq: Option<u64>,
     /// `request.host`.
     pub host: Option<Bytes>,
+    /// It comes from the spool.
+    pub replayed: bool,
 }
 
 /// A line that never can be stored.
@@ -142,6 +144,16 @@ fn judge_line(body: &Bytes, number: u64, line: &[u8], limits: &LineLimits) -> Re
     if is_deeper_than(line, limits.max_depth) {
         return Err(format!("nested deeper than {} levels", limits.max_depth));
     }
+    exchange(body, number, line)
+}
+
+/// The exchange of a line that was judged good before, as it came out of the spool. `None`: it is none.
+pub(crate) fn recall(line: &Bytes) -> Option<Exchange> {
+    let (exchange, _) = exchange(line, 0, line).ok()?;
+    Some(Exchange { replayed: true, ..exchange })
+}
+
+fn exchange(body: &Bytes, number: u64, line: &[u8]) -> Result<(Exchange, bool), String> {
     let checked = check_line(line).map_err(|error| error.to_string())?;
     let kept = |text: Cow<'_, str>| match text {
         Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
@@ -154,6 +166,7 @@ fn judge_line(body: &Bytes, number: u64, line: &[u8], limits: &LineLimits) -> Re
         source: checked.source.filter(|source| is_source(source)).map(kept),
         seq: checked.seq,
         host: checked.host.filter(|host| !host.is_empty()).map(kept),
+        replayed: false,
     };
     Ok((exchange, checked.has_base64_body))
 }

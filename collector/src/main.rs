@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
-use tributary_collector::{Collector, Command, Settings, StartError, health, log};
+use tributary_collector::{Collector, Command, Settings, StartError, fail_point, health, log};
 
 /// `EX_USAGE` of sysexits.h: a setting is wrong.
 const EXIT_USAGE: u8 = 64;
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         eprintln!("error: --log-level: {error}");
         return ExitCode::from(EXIT_USAGE);
     }
+    let _fail_points = fail_point::set_up();
     match run(&settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -29,6 +29,7 @@ use crate::{
     accounting::{Now, SourceTotals, Totals},
     app::App,
     sink::{Condition, KafkaCounts},
+    spool::SpoolReport,
 };
 
 /// Reasons that a metric names at most: they come from the senders.
@@ -98,7 +99,8 @@ impl Collector for Scrape {
         let mut out = Writer(&mut encoder);
         out.account(&totals)?;
         out.sources(&sources)?;
-        out.state(&app, &totals)
+        out.state(&app, &totals)?;
+        app.sink.spool().map_or(Ok(()), |spool| out.spool(&spool))
     }
 }
 
@@ -247,6 +249,36 @@ impl Writer<'_, '_> {
         self.counters("kafka_records_failed", help, "cause", &counts.failed_records)?;
         let help = "Kafka producers that died of a fatal error and were replaced";
         self.counter("kafka_producers_replaced", help, counts.replaced_producers)
+    }
+
+    fn spool(&mut self, spool: &SpoolReport) -> fmt::Result {
+        self.counter("spool_items_appended", "Items (exchanges and accounts) taken by the spool", spool.appended)?;
+        self.counter("spool_items_recovered", "Items that waited in the spool at the start", spool.recovered)?;
+        self.counters(
+            "spool_items_settled",
+            "Items that left the spool, by where they went",
+            "into",
+            &[
+                ("kafka", spool.replayed),
+                ("dead_letters", spool.dead_lettered),
+                ("aside", spool.set_aside),
+                ("lost", spool.lost),
+            ],
+        )?;
+        self.gauge("spool_items_waiting", "Items that wait in the spool", spool.waiting)?;
+        self.gauge("spool_oldest_seconds", "Age of about the oldest item that waits", spool.oldest_seconds)?;
+        self.gauge("spool_bytes", "Bytes of the spool's files", spool.bytes)?;
+        self.gauge("spool_max_bytes", "Bytes that they may have", spool.max_bytes)?;
+        self.gauge("spool_identity_exact", "1 while every item is explained", spool.identity_exact.into())?;
+        self.counter("spool_segments_damaged", "Segments in which something was damaged", spool.damaged_segments)?;
+        self.counter(
+            "spool_commits_failed",
+            "Commits that failed; nothing of them was acknowledged",
+            spool.failed_commits,
+        )?;
+        self.gauge("spool_files_foreign", "Files in the spool's directory that are not its own", spool.foreign_files)?;
+        self.gauge("spool_files_aside", "Files that were set aside, see /ready", spool.aside_files)?;
+        self.gauge("spool_bytes_aside", "Bytes of the files that were set aside", spool.aside_bytes)
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {

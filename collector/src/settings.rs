@@ -19,9 +19,11 @@ use values::{bytes, duration, setting};
 
 pub use error::SettingsError;
 pub use limits::LimitSettings;
+pub use spool::SpoolFlags;
 
 mod error;
 mod limits;
+mod spool;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -33,7 +35,7 @@ Takes HTTP exchanges by POST and answers when they are safe in Kafka (or in a fi
 
 It is the middle of Tributary: the filter inside Envoy posts batches of exchanges here, as lines of HTTP Types JSON; \
 consumers read them from the topic. Any other program may post too. A 200 means: each accepted line is in Kafka with \
-acks=all, or synced to disk.";
+acks=all, or synced to disk (--spool, --file).";
 
 const AFTER_HELP: &str = "\
 EXAMPLES
@@ -41,6 +43,8 @@ EXAMPLES
     tributary-collector --brokers localhost:9092
   Into a file, without Kafka:
     tributary-collector --file exchanges.jsonl
+  With a place on disk for what Kafka cannot take for a while:
+    tributary-collector --brokers localhost:9092 --spool /var/lib/tributary
   With a password for Kafka, kept out of the process list:
     printf 'security.protocol=sasl_ssl\\nsasl.mechanism=SCRAM-SHA-512\\nsasl.username=u\\nsasl.password=p\\n' > kafka.conf
     tributary-collector --brokers kafka:9093 --kafka-config-file kafka.conf
@@ -149,6 +153,10 @@ pub struct Settings {
     #[arg(long, env = "TRIBUTARY_KAFKA_CONFIG_FILE", help_heading = "Kafka", value_name = "PATH")]
     pub kafka_config_file: Option<PathBuf>,
 
+    /// The spool.
+    #[command(flatten)]
+    pub spool: SpoolFlags,
+
     /// Append exchanges to this file instead, one a line
     #[arg(long, env = "TRIBUTARY_FILE", help_heading = "File", value_name = "PATH")]
     pub file: Option<PathBuf>,
@@ -217,6 +225,10 @@ impl Settings {
         if max_bytes_in_flight < max_encoded_bytes {
             let (in_flight, encoded) = (max_bytes_in_flight, max_encoded_bytes);
             return Err(SettingsError::PostDoesNotFit { in_flight, encoded });
+        }
+        let (spool, decoded) = (self.spool.spool_max_bytes, self.limits.max_decoded_bytes);
+        if self.spool.spool.is_some() && spool / 4 < decoded {
+            return Err(SettingsError::PostDoesNotFitSpool { spool, decoded });
         }
         if self.dead_letter_topic().as_ref() == Some(&self.topic) {
             return Err(SettingsError::DeadLetterLoop);

@@ -12,12 +12,14 @@ use tributary_http_types::Timestamp;
 use crate::{
     accounting::{Account, StoredIn},
     lines::Exchange,
+    spool::SpoolReport,
 };
 
 pub(crate) mod file;
 pub(crate) mod kafka;
 #[cfg(test)]
 pub(crate) mod memory;
+pub(crate) mod spooling;
 
 /// A future of a sink, in a box: a sink is chosen at the start, not at compile time.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -25,8 +27,10 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What became of one exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Durable.
+    /// Durable, in the sink's own place.
     Stored,
+    /// Durable, in the spool beside it.
+    Spooled,
     /// Never will be durable as it is.
     Rejected {
         /// Why, for the sender.
@@ -92,7 +96,8 @@ pub(crate) trait Sink: Send + Sync {
     fn stored_in(&self) -> StoredIn;
 
     /// Stores the exchanges of a post, and with them the accounts that explain their gaps. Either may be empty.
-    /// [`Verdict::Stored`] is a promise: durable, whatever dies now; and so are `accounts` where the outcome says so.
+    /// [`Verdict::Stored`] and [`Verdict::Spooled`] are promises: durable, whatever dies now; and so are `accounts` where
+    /// the outcome says so.
     fn store<'a>(&'a self, exchanges: &'a [Exchange], accounts: &'a [Account]) -> BoxFuture<'a, Stored>;
 
     /// Whether a store would only wait in vain; then a post is refused at once.
@@ -106,8 +111,16 @@ pub(crate) trait Sink: Send + Sync {
         None
     }
 
+    /// What its spool says; `None` if it has none.
+    fn spool(&self) -> Option<SpoolReport> {
+        None
+    }
+
     /// Bytes that wait inside to become durable.
     fn queued_bytes(&self) -> u64;
+
+    /// The collector ends, and has so much time for all of it: what is under way should not take its full time.
+    fn prepare_to_end(&self, _within: Duration) {}
 
     /// Ends it, at most `within`. Nothing is stored after that.
     fn close(&self, within: Duration) -> BoxFuture<'_, ()>;

@@ -43,6 +43,13 @@ impl Account {
         Account { source, line: line.into(), captured: account.captured() }
     }
 
+    /// An account as it came out of the spool. `None`: it is none.
+    pub(crate) fn recall(line: &Bytes) -> Option<Account> {
+        let account = SourceAccount::from_line(line).ok()?;
+        let captured = account.captured();
+        Some(Account { source: account.source.into(), line: line.clone(), captured })
+    }
+
     /// An account for tests of sinks.
     #[cfg(test)]
     pub(crate) fn for_test(source: &str, line: &str) -> Account {

@@ -35,6 +35,7 @@ fn a_line_passes_byte_for_byte_with_its_facts() {
         source: Some("ab".into()),
         seq: Some(7),
         host: Some("shop.example".into()),
+        replayed: false,
     };
     assert_eq!(lines.exchanges, [expected]);
     assert!(!lines.has_packed_bodies);

@@ -23,6 +23,15 @@ pub enum SettingsError {
         /// As given.
         encoded: u64,
     },
+    /// A post that is allowed would never fit into the spool: its lines may double when their bodies are unpacked, and
+    /// half a page of the store may stay empty.
+    #[error("--spool-max-bytes {spool} must be at least four times --max-decoded-bytes {decoded}")]
+    PostDoesNotFitSpool {
+        /// As given.
+        spool: u64,
+        /// As given.
+        decoded: u64,
+    },
     /// The dead letters would come back into the topic.
     #[error("--dead-letter-topic must not be --topic itself")]
     DeadLetterLoop,

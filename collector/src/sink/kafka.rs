@@ -15,6 +15,7 @@ use tributary_topic::{Cause, Problem, Record, RecordError, TopicError, TopicFact
 use super::{BoxFuture, Condition, KafkaCounts, Sink, Stored, Trouble, Verdict, rfc3339};
 use crate::{
     accounting::{Account, StoredIn},
+    fail_point::fail_point,
     lines::Exchange,
     log::Gate,
 };
@@ -119,14 +120,15 @@ impl KafkaSink {
         let key = self.shared.settings.key;
         let records: Vec<Record> = exchanges.iter().map(|exchange| record(exchange, key)).collect();
         let outcomes = writer.write(&records).await;
-        if outcomes.iter().any(|outcome| matches!(outcome, Err(RecordError::Retriable { .. } | RecordError::Busy))) {
-            // The post will come again as a whole: its dead letters can wait until then.
-            return vec![Verdict::Unknown; exchanges.len()];
-        }
+        fail_point("kafka-after-ack");
+        // The post will come again, or go into the spool: its dead letters can wait until then.
+        let is_open = |error| matches!(error, &Err(RecordError::Retriable { .. } | RecordError::Busy));
+        let some_are_open = outcomes.iter().any(is_open);
         let mut verdicts = Vec::with_capacity(exchanges.len());
         for ((outcome, exchange), record) in outcomes.into_iter().zip(exchanges).zip(&records) {
             verdicts.push(match outcome {
                 Ok(()) => Verdict::Stored,
+                Err(_) if some_are_open => Verdict::Unknown,
                 Err(error) => self.bury(writer, exchange, record, &error).await,
             });
         }
@@ -315,7 +317,7 @@ fn record(exchange: &Exchange, key: Key) -> Record {
         Key::Id => exchange.id.clone(),
         Key::Host => exchange.host.clone(),
     };
-    let mut headers = Vec::with_capacity(3);
+    let mut headers = Vec::with_capacity(4);
     if let Some(source) = &exchange.source {
         headers.push(("source", source.clone()));
     }
@@ -323,6 +325,9 @@ fn record(exchange: &Exchange, key: Key) -> Record {
         headers.push(("seq", seq.to_string().into()));
     }
     headers.push(("content-type", Bytes::from_static(b"application/json")));
+    if exchange.replayed {
+        headers.push(("replayed", Bytes::from_static(b"1")));
+    }
     Record { key, value: exchange.line.clone(), headers }
 }
 

@@ -6,6 +6,7 @@ mod doors;
 mod file;
 mod life;
 mod posts;
+mod spool;
 
 use std::sync::Arc;
 
@@ -55,6 +56,14 @@ pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
     let broker = own.clone();
     trials.push(trial(bed, "collector::deleted_topic_is_made_anew", async move |_: &Bed| {
         broker::deleted_topic_is_made_anew(&broker).await
+    }));
+    let broker = own.clone();
+    trials.push(trial(bed, "collector::killed_kafka_is_bridged_by_the_spool", async move |_: &Bed| {
+        spool::killed_kafka_is_bridged_by_the_spool(&broker).await
+    }));
+    let broker = own.clone();
+    trials.push(trial(bed, "collector::without_kafka_a_200_is_as_good", async move |_: &Bed| {
+        spool::without_kafka_a_200_is_as_good(&broker).await
     }));
     trials.push(trial(bed, "collector::record_too_large_goes_to_the_dead_letters", async move |_: &Bed| {
         broker::record_too_large_goes_to_the_dead_letters(&own).await

@@ -8,6 +8,7 @@ fn exchange(source: Option<&'static str>, seq: Option<u64>) -> Exchange {
         source: source.map(Bytes::from),
         seq,
         host: Some("shop.example".into()),
+        replayed: false,
     }
 }
 

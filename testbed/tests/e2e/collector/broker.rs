@@ -34,7 +34,7 @@ const MAX_RECORD_BYTES: usize = 60_000;
 pub(super) struct OwnBroker(OnceCell<Mutex<Kafka>>);
 
 impl OwnBroker {
-    async fn take(&self) -> Result<MutexGuard<'_, Kafka>> {
+    pub(super) async fn take(&self) -> Result<MutexGuard<'_, Kafka>> {
         let start = async || Ok::<_, anyhow::Error>(Mutex::new(own_kafka().await?));
         Ok(self.0.get_or_try_init(start).await?.lock().await)
     }

@@ -1,0 +1,238 @@
+//! The task that brings the spool into the topic as soon as the topic takes it again.
+
+use std::{collections::HashSet, io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+use super::{
+    super::{Stored, Verdict},
+    Shared,
+    gate::Phase,
+};
+use crate::{
+    accounting::Account,
+    fail_point::fail_point,
+    lines::{self, Exchange},
+    spool::{Batch, Fates, Item, Kind, Next, Replay},
+};
+
+/// Items of a batch: at first few, to try whether they are taken at all; then twice as many each time.
+const FIRST_ITEMS: usize = 128;
+const MAX_ITEMS: usize = 4096;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// So few waiting items are handed over while new posts wait at the gate.
+const HAND_OVER_ITEMS: u64 = 2 * MAX_ITEMS as u64;
+
+/// So long new posts wait at most.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(1);
+
+/// Between two looks whether Kafka is back, and two tries.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// So often an account that is not taken is tried while its exchanges are: they must not wait for it for ever.
+const ACCOUNT_TRIES: u32 = 5;
+
+/// Replays until it is told to stop.
+pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+    let mut replaying = Replaying { replay: Some(shared.spool.replay()), shared, items: FIRST_ITEMS };
+    // Between two awaits nothing is half done that would be missed: what is not settled is replayed again.
+    tokio::select! {
+        () = replaying.for_ever() => {}
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
+}
+
+struct Replaying {
+    shared: Arc<Shared>,
+    /// Away while a thread works with it.
+    replay: Option<Replay>,
+    items: usize,
+}
+
+impl Replaying {
+    async fn for_ever(&mut self) {
+        loop {
+            self.shared.gate.taken_over().await;
+            if self.shared.below.is_blocked() {
+                self.shared.gate.go_on_spooling();
+                sleep(PAUSE).await;
+                continue;
+            }
+            if let Err(error) = self.step().await {
+                tracing::warn!(%error, "The spool cannot be replayed at the moment.");
+                self.shared.gate.go_on_spooling();
+                sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// One batch, or whatever else is next.
+    async fn step(&mut self) -> io::Result<()> {
+        if self.shared.spool.waiting() <= HAND_OVER_ITEMS && self.items > FIRST_ITEMS {
+            self.shared.gate.hand_over();
+        }
+        let (items, shared) = (self.items, Arc::clone(&self.shared));
+        match self.on_thread(move |replay| replay.next(items, MAX_BYTES)).await? {
+            Next::Batch(batch) => self.bring(batch).await,
+            Next::Unsealed => {
+                shared.spool.seal().await;
+                Ok(())
+            }
+            Next::Nothing => {
+                // If nothing was brought there is no proof that Kafka is back; the next post brings it.
+                if shared.gate.open(|| shared.spool.waiting()) {
+                    self.items = FIRST_ITEMS;
+                    tracing::info!("The spool is empty, exchanges go straight into the topic again.");
+                } else {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Brings a batch into the topic, however long it takes, and settles it.
+    async fn bring(&mut self, batch: Batch) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let mut left = Left::of(&batch.items);
+        let mut fates = Fates::default();
+        let mut tries = 0;
+        loop {
+            self.set_refused_aside(&mut left, &mut fates).await?;
+            if left.is_empty() {
+                break;
+            }
+            tries += 1;
+            let outcome = store(&shared, &left).await;
+            left.enter(outcome, &mut fates, tries);
+            if left.is_tried_again() {
+                shared.gate.go_on_spooling();
+                self.items = FIRST_ITEMS;
+                pause(&shared).await;
+            }
+        }
+        fail_point("replay-mid");
+        self.items = (self.items * 2).min(MAX_ITEMS);
+        self.on_thread(move |replay| replay.settle(&batch, fates)).await
+    }
+
+    async fn set_refused_aside(&mut self, left: &mut Left, fates: &mut Fates) -> io::Result<()> {
+        while let Some(item) = left.refused.pop() {
+            let seq = item.seq;
+            self.on_thread(move |replay| replay.set_aside(&item)).await?;
+            tracing::error!(item = seq, "A spooled line that nobody takes lies in aside/refused.jsonl now.");
+            fates.set_aside += 1;
+        }
+        Ok(())
+    }
+
+    /// Works with the disk where it may wait for it.
+    async fn on_thread<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Replay) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let mut replay = self.replay.take().unwrap_or_else(|| self.shared.spool.replay());
+        let (replay, outcome) = tokio::task::spawn_blocking(move || {
+            let outcome = work(&mut replay);
+            (replay, outcome)
+        })
+        .await
+        .map_err(io::Error::other)?;
+        self.replay = Some(replay);
+        outcome
+    }
+}
+
+/// One try. While posts wait at the gate it is not waited for long.
+async fn store(shared: &Shared, left: &Left) -> Stored {
+    let exchanges: Vec<Exchange> = left.exchanges.iter().map(|(_, exchange)| exchange.clone()).collect();
+    let accounts = left.latest_accounts();
+    let mut storing = shared.below.store(&exchanges, &accounts);
+    if shared.gate.phase().0 == Phase::HandingOver {
+        if let Ok(stored) = timeout(HAND_OVER_WITHIN, &mut storing).await {
+            return stored;
+        }
+        shared.gate.go_on_spooling();
+    }
+    storing.await
+}
+
+async fn pause(shared: &Shared) {
+    sleep(PAUSE).await;
+    while shared.below.is_blocked() {
+        sleep(PAUSE).await;
+    }
+}
+
+/// What of a batch is not in the topic yet.
+struct Left {
+    exchanges: Vec<(Item, Exchange)>,
+    accounts: Vec<(Item, Account)>,
+    /// Nobody takes these.
+    refused: Vec<Item>,
+}
+
+impl Left {
+    fn of(items: &[Item]) -> Left {
+        let mut left = Left { exchanges: Vec::new(), accounts: Vec::new(), refused: Vec::new() };
+        for item in items {
+            match item.kind {
+                Kind::Exchange => match lines::recall(&item.bytes) {
+                    Some(exchange) => left.exchanges.push((item.clone(), exchange)),
+                    // It was one when it was spooled, and its checksum is right: another version wrote it.
+                    None => left.refused.push(item.clone()),
+                },
+                Kind::Account => match Account::recall(&item.bytes) {
+                    Some(account) => left.accounts.push((item.clone(), account)),
+                    None => left.refused.push(item.clone()),
+                },
+            }
+        }
+        left
+    }
+
+    fn is_empty(&self) -> bool {
+        self.exchanges.is_empty() && self.accounts.is_empty() && self.refused.is_empty()
+    }
+
+    fn is_tried_again(&self) -> bool {
+        !self.exchanges.is_empty() || !self.accounts.is_empty()
+    }
+
+    /// Of each source the last one: accounts are cumulative.
+    fn latest_accounts(&self) -> Vec<Account> {
+        let mut latest: Vec<Account> = Vec::new();
+        let mut known: HashSet<&Bytes> = HashSet::new();
+        for (_, account) in self.accounts.iter().rev() {
+            if known.insert(&account.source) {
+                latest.push(account.clone());
+            }
+        }
+        latest.reverse();
+        latest
+    }
+
+    /// Enters the outcome of a try; what was not taken stays.
+    fn enter(&mut self, outcome: Stored, fates: &mut Fates, tries: u32) {
+        let exchanges = std::mem::take(&mut self.exchanges);
+        for ((item, exchange), verdict) in exchanges.into_iter().zip(outcome.verdicts) {
+            match verdict {
+                Verdict::Stored | Verdict::Spooled => fates.replayed += 1,
+                Verdict::Rejected { dead_lettered: true, .. } => fates.dead_lettered += 1,
+                Verdict::Rejected { .. } => self.refused.push(item),
+                Verdict::Unknown => self.exchanges.push((item, exchange)),
+            }
+        }
+        if outcome.accounts {
+            fates.replayed += self.accounts.len() as u64;
+            self.accounts.clear();
+        } else if self.exchanges.is_empty() && tries >= ACCOUNT_TRIES {
+            self.refused.extend(self.accounts.drain(..).map(|(item, _)| item));
+        }
+    }
+}
