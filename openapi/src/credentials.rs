@@ -72,7 +72,10 @@ const SESSION_NAMES: [&str; 13] = [
 
 /// Whether a header or query parameter of this name is a key.
 pub(crate) fn is_key(name: &str) -> bool {
-    is_one_of(name, &KEY_NAMES)
+    // Asked for each header and query parameter: all of them end in key, token, auth or secret.
+    let may_be =
+        name.as_bytes().last().is_some_and(|last| matches!(last.to_ascii_lowercase(), b'y' | b'n' | b'h' | b't'));
+    may_be && is_one_of(name, &KEY_NAMES)
 }
 
 /// Whether a cookie of this name is a session.
@@ -153,6 +156,14 @@ mod tests {
             schemes(&Fields::new(), &fields(&[("api_key", "1"), ("page", "2")]), &[]),
             [Scheme::Query("api_key".into())]
         );
+    }
+
+    #[test]
+    fn every_name_of_a_key_is_found() {
+        for name in KEY_NAMES {
+            assert!(is_key(name) && is_key(&name.to_ascii_uppercase()), "{name}");
+        }
+        assert!(is_key("X-Api_Key") && !is_key("monkey") && !is_key(""));
     }
 
     #[test]

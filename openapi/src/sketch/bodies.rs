@@ -1,12 +1,13 @@
 //! What is kept of the bodies of one place: the requests of an operation, or its responses with one status.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use tributary_http_types::{BodyFacts, Fields};
 
 use super::{
     Examples, Kind, Media, Params, Shape,
+    json::Json,
     multipart::{Part, parts},
     truncated::sure_part,
 };
@@ -116,14 +117,18 @@ impl Body {
     }
 
     fn add_json(&mut self, content: &Content) -> bool {
-        let part = match content.is_cut() {
-            true => sure_part(content.text),
-            false => serde_json::from_str(content.text).ok().map(|value| (value, 0)),
+        let (text, open) = match content.is_cut() {
+            true => match sure_part(content.text) {
+                Some((repaired, open)) => (Cow::Owned(repaired), open),
+                None => return false,
+            },
+            false => (Cow::Borrowed(content.text), 0),
         };
-        if let Some((value, open)) = &part {
-            self.shape.add(value, *open);
+        let value = Json::read(&text);
+        if let Some(value) = &value {
+            self.shape.add(value, open);
         }
-        part.is_some()
+        value.is_some()
     }
 
     fn add_form(&mut self, content: &Content) -> bool {

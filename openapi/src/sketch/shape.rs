@@ -1,11 +1,10 @@
 //! What is kept of many JSON values: which types, what properties, what texts; the ground of a schema.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::Texts;
+use super::{Texts, json::Json};
 use crate::form::{Form, is_redacted};
 
 /// Levels of nesting that are looked at; what lies deeper may be anything.
@@ -77,29 +76,29 @@ pub(crate) struct Array {
 impl Shape {
     /// Adds a value of a body. `open` levels of it were cut: the value itself if it is above 0, and the last value in it
     /// if above 1, and so on.
-    pub(crate) fn add(&mut self, value: &Value, open: usize) {
+    pub(crate) fn add(&mut self, value: &Json, open: usize) {
         self.add_at(value, open, 0);
     }
 
-    fn add_at(&mut self, value: &Value, open: usize, depth: usize) {
+    fn add_at(&mut self, value: &Json, open: usize, depth: usize) {
         if depth > MAX_DEPTH {
             bump(&mut self.deep);
             return;
         }
         match value {
-            Value::Null => bump(&mut self.nulls),
-            Value::Bool(_) => bump(&mut self.booleans),
-            Value::Number(number) if number.is_f64() => bump(&mut self.decimals),
-            Value::Number(_) => bump(&mut self.integers),
-            Value::String(text) => self.texts.get_or_insert_default().add(text),
-            Value::Array(items) => {
+            Json::Null => bump(&mut self.nulls),
+            Json::Boolean => bump(&mut self.booleans),
+            Json::Decimal => bump(&mut self.decimals),
+            Json::Integer => bump(&mut self.integers),
+            Json::Text(text) => self.texts.get_or_insert_default().add(text),
+            Json::Array(items) => {
                 let array = self.array.get_or_insert_default();
                 bump(&mut array.count);
                 for (item, left) in items.iter().zip((0..items.len()).rev()) {
                     array.items.add_at(item, open_below(open, left), depth + 1);
                 }
             }
-            Value::Object(members) => self.object.get_or_insert_default().add(members, open, depth),
+            Json::Object(members) => self.object.get_or_insert_default().add(members, open, depth),
         }
     }
 
@@ -147,7 +146,7 @@ impl Shape {
 }
 
 impl Object {
-    fn add(&mut self, members: &serde_json::Map<String, Value>, open: usize, depth: usize) {
+    fn add(&mut self, members: &[(Cow<str>, Json)], open: usize, depth: usize) {
         bump(if open > 0 { &mut self.cut } else { &mut self.count });
         for ((name, value), left) in members.iter().zip((0..members.len()).rev()) {
             let below = open_below(open, left);
@@ -155,9 +154,9 @@ impl Object {
                 self.keyed.get_or_insert_default().add_at(value, below, depth + 1);
                 continue;
             }
-            let prop = match self.props.get_mut(name.as_str()) {
+            let prop = match self.props.get_mut(&**name) {
                 Some(prop) => prop,
-                None => self.props.entry(name.as_str().into()).or_default(),
+                None => self.props.entry((&**name).into()).or_default(),
             };
             prop.shape.add_at(value, below, depth + 1);
             prop.present = prop.present.saturating_add(u64::from(open == 0));
@@ -218,11 +217,15 @@ fn bump(count: &mut u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
+
+    fn add(shape: &mut Shape, value: &Value, open: usize) {
+        shape.add(&Json::read(&value.to_string()).unwrap(), open);
+    }
 
     fn shape(values: &[Value]) -> Shape {
         let mut shape = Shape::default();
-        values.iter().for_each(|value| shape.add(value, 0));
+        values.iter().for_each(|value| add(&mut shape, value, 0));
         shape
     }
 
@@ -251,8 +254,8 @@ mod tests {
     #[test]
     fn what_a_cut_object_lacks_does_not_count() {
         let mut shape = Shape::default();
-        shape.add(&json!({"id": 1, "name": "a"}), 0);
-        shape.add(&json!({"id": 2}), 1);
+        add(&mut shape, &json!({"id": 1, "name": "a"}), 0);
+        add(&mut shape, &json!({"id": 2}), 1);
         let object = shape.object.unwrap();
 
         assert_eq!((object.count, object.cut), (1, 1));
