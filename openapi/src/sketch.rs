@@ -6,6 +6,7 @@
 mod bodies;
 mod durations;
 mod examples;
+mod json;
 mod media;
 mod multipart;
 mod operation;

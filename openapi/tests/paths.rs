@@ -135,7 +135,7 @@ fn tenants_and_their_repositories_are_two_parameters() {
         for repository in 0..20 {
             let body = json!({"full_name": "x", "stars": 1});
             let name = |n: usize| {
-                format!("{}ord", ["b", "c", "d", "f", "g", "l", "m", "n", "p", "r"][n % 10].repeat(n / 10 + 1))
+                format!("{}-ord", ["b", "c", "d", "f", "g", "l", "m", "n", "p", "r"][n % 10].repeat(n / 10 + 1))
             };
             calls.push(call("get", &format!("/repos/{}/{}", name(tenant), name(repository))).answers(200, body));
         }
@@ -159,4 +159,13 @@ fn parameters_have_the_type_of_their_values() {
     assert_eq!(schema("/users/42"), json!({"type": "integer"}));
     assert_eq!(schema("/users/0549a790-fe19-4e1b-ae15-2ab99a2c91ad"), json!({"type": "string", "format": "uuid"}));
     assert_eq!(schema("/users/tok_12"), json!({"type": "string"}));
+}
+
+#[test]
+fn resources_that_are_alike_stay_names_when_they_come_again_and_again() {
+    let letter = |n: u8| char::from(b'a' + n);
+    let name = |n: u8| format!("{}{}ings", letter(n % 26), letter(n / 26));
+    let calls: Vec<Call> = (0..50u8).cycle().take(500).map(|n| user(&format!("/api/{}/1", name(n)))).collect();
+
+    assert_eq!(paths(&calls).len(), 50);
 }

@@ -21,7 +21,7 @@ use crate::{
 pub(crate) const ALLOWANCE: usize = 65_536;
 
 /// Literals that a node with some allowance keeps at most, and at least.
-const MAX_LITERALS: usize = 1_024;
+const MAX_LITERALS: usize = 2_048;
 const MIN_LITERALS: usize = 16;
 
 /// One place in the tree.
@@ -75,10 +75,10 @@ impl Node {
                 return (&mut wildcard.node, below);
             }
         };
-        self.make_room(&rank, allowance);
+        let is_there = self.literals.contains_key(&rank) || self.takes_in(&rank, allowance);
         let below = self.share(allowance);
-        // Looked up twice, for a reference kept over the branch would lend out the whole node.
-        if self.literals.contains_key(&rank) {
+        // Looked up again, for a reference kept over the branch would lend out the whole node.
+        if is_there {
             return (self.literals.entry(rank).or_default(), below);
         }
         let wildcard = self.wildcard.get_or_insert_default();
@@ -88,16 +88,18 @@ impl Node {
     }
 
     /// Takes in a literal that is new, unless it is behind all of too many.
-    fn make_room(&mut self, rank: &Rank, allowance: usize) {
+    fn takes_in(&mut self, rank: &Rank, allowance: usize) -> bool {
         let is_behind = || self.literals.last_key_value().is_none_or(|(last, _)| last < rank);
-        if self.literals.contains_key(rank) || self.literals.len() >= most_literals(allowance) && is_behind() {
-            return;
+        if self.literals.len() >= most_literals(allowance) && is_behind() {
+            return false;
         }
         let (before, len) = (self.share(allowance), self.literals.len());
         self.literals.insert(rank.clone(), Node::default());
         if self.share(allowance) != before || len >= most_literals(allowance) {
             self.tighten(allowance);
         }
+        // More siblings may have lowered the bound below what it was.
+        self.literals.contains_key(rank)
     }
 
     /// The allowance of each place below this one.

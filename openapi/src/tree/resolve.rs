@@ -19,10 +19,14 @@ use crate::{
     words::{camel, singular_words},
 };
 
-/// Literals alike from which on they are values of a parameter.
+/// Literals alike from which on they are values of a parameter, if they are mostly slugs.
 const MANY: usize = 12;
-/// The same where nothing but method and media type is alike, or at the root, where parameters are rare.
+/// The same for words, where nothing but method and media type is alike, and at the root, if they are seldom repeated.
 const MANY_WITHOUT_SIGNS: usize = 40;
+/// The same for words that come again and again: so many are not the names of an interface.
+const MANY_WORDS: usize = 150;
+/// Exchanges for each literal up to which they are seldom repeated. Names of an interface come again with all traffic.
+const SELDOM: u64 = 8;
 
 /// What a hand-written document says about the paths below a place.
 #[derive(Clone, Debug, Default)]
@@ -218,9 +222,9 @@ impl<'g> Judge<'g> {
         let common = Marks::common(open.iter().map(|literal| &literal.marks));
         // Once more among those that are alike, so that what the others have in common does not count.
         let common = Marks::common(open.iter().map(|literal| &literal.marks).filter(|marks| marks.are_in(&common)));
-        let alike = open.iter().filter(|literal| literal.marks.are_in(&common)).count();
-        let follows_name = steps.iter().any(|step| matches!(step, Step::Literal(name) if !Rank::is_prefix(name)));
-        let is_many = alike >= MANY_WITHOUT_SIGNS || alike >= MANY && common.is_telling() && follows_name;
+        let alike: Vec<&&Literal> = open.iter().filter(|literal| literal.marks.are_in(&common)).collect();
+        let is_many = is_many(&alike, common.is_telling(), steps);
+        let alike = alike.len();
         let identified = wildcard.map(|wildcard| Marks::of(&wildcard.node));
         let is_strict = wildcard.is_some_and(|wildcard| wildcard.spilled == 0);
         Judge { guide, identified, is_strict, family: is_many.then_some(common), alike }
@@ -280,6 +284,22 @@ impl<'g> Judge<'g> {
         }
         reasons.join("; ")
     }
+}
+
+/// Whether literals that are alike are so many that they are values.
+fn is_many(alike: &[&&Literal], is_telling: bool, steps: &[Step]) -> bool {
+    let passed = alike.iter().fold(0u64, |sum, literal| sum.saturating_add(literal.node.passed));
+    let words = alike.iter().filter(|literal| literal.rank.is_word()).count();
+    let is_seldom = passed <= SELDOM.saturating_mul(alike.len() as u64);
+    let follows_name = steps.iter().any(|step| matches!(step, Step::Literal(name) if !Rank::is_prefix(name)));
+    let enough = match (follows_name, is_telling) {
+        (true, true) if words * 2 < alike.len() => MANY,
+        _ if is_seldom => MANY_WITHOUT_SIGNS,
+        (true, true) => MANY_WORDS,
+        // At the root nothing that comes again and again is a value, unless there is no end of it.
+        _ => usize::MAX,
+    };
+    alike.len() >= enough
 }
 
 /// Whether all that was ever answered here is that there is no such thing.

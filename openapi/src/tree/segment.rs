@@ -121,7 +121,7 @@ impl Rank {
             Form::Slug if decoded.len() <= 40 && !decoded.bytes().any(|byte| byte.is_ascii_digit()) => Class::Words,
             _ => Class::Other,
         };
-        let text: String = utf8_percent_encode(segment, UNSAFE).collect();
+        let text: Cow<str> = utf8_percent_encode(segment, UNSAFE).into();
         Rank { class, hash: hash(&text), text: text.into() }
     }
 
@@ -140,6 +140,11 @@ impl Rank {
         matches!(text, "api" | "rest" | "public" | "internal")
             || is_named_version(text)
             || text.bytes().all(|byte| !byte.is_ascii_alphabetic())
+    }
+
+    /// Whether it is one word.
+    pub(crate) fn is_word(&self) -> bool {
+        self.class <= Class::Word
     }
 
     /// Whether it is made of letters (and `-`, `_`) only.
