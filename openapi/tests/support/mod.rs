@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "it is part of test programs only")]
 
+pub(crate) mod traffic;
+
 use serde_json::{Map, Value, json};
 use tributary_http_types::HttpExchange;
 use tributary_openapi::{Description, Learner, Settings, describe};
