@@ -105,6 +105,12 @@ impl SeqSet {
         }
     }
 
+    /// Whether a number was seen, or lies in ranges that were made one.
+    pub fn contains(&self, seq: u64) -> bool {
+        let place = self.ranges.partition_point(|(first, _)| *first <= seq);
+        place.checked_sub(1).and_then(|place| self.ranges.get(place)).is_some_and(|(_, last)| seq <= *last)
+    }
+
     /// The largest number seen; `None` if none was.
     pub fn max(&self) -> Option<u64> {
         self.ranges.last().map(|(_, last)| *last)
@@ -225,6 +231,7 @@ mod tests {
             }
 
             let max = model.last().copied();
+            prop_assert!((0..310).all(|seq| seqs.contains(seq) == model.contains(&seq)));
             let missing: Vec<u64> = (0..max.unwrap_or(0)).filter(|n| !model.contains(n)).collect();
             prop_assert_eq!(seqs.max(), max);
             prop_assert_eq!(seqs.missing(), missing.len() as u64);

@@ -1,25 +1,31 @@
 //! Which exchanges were learnt from already, in bounded memory.
 
+mod numbers;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use tributary_http_types::{Meta, Seen, SeqSet};
+use tributary_http_types::{Meta, Seen};
 
 use crate::hash::{hash, keep_smallest};
+use numbers::Numbers;
 
 /// Sources whose numbers are remembered: those with the smallest hashes.
 const MAX_SOURCES: usize = 4_096;
+/// Blocks of numbers that are not whole, of all sources together: 32 MiB of bits, for 268 million numbers.
+const MAX_BLOCKS: usize = 65_536;
 /// Ids of other writers that are remembered: those with the smallest hashes.
 const MAX_IDS: usize = 65_536;
 
 /// The exchanges that were learnt from.
 ///
-/// Those of Tributary's filter have a source and a number, and are remembered as ranges of numbers: exactly, up to 1,024
-/// gaps a source. Of other ids, the 65,536 with the smallest hashes are remembered; beyond them, a repetition counts
+/// Those of Tributary's filter have a source and a number, and are remembered exactly, however the partitions of a topic mix
+/// them; only past [`MAX_BLOCKS`] blocks with gaps the lowest one of the source that has most is forgotten: a repetition
+/// of its numbers counts again. Of other ids, the 65,536 with the smallest hashes are remembered; beyond them, a repetition counts
 /// again. An exchange without an id is always new.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Known {
-    sources: BTreeMap<Box<str>, SeqSet>,
+    sources: BTreeMap<Box<str>, Numbers>,
     ids: BTreeSet<u64>,
 }
 
@@ -43,14 +49,29 @@ impl Known {
     }
 
     fn is_new_of(&mut self, source: &str, seq: u64) -> bool {
-        if let Some(seqs) = self.sources.get_mut(source) {
-            return seqs.add(seq) == Seen::First;
+        if let Some(numbers) = self.sources.get_mut(source) {
+            let before = numbers.blocks();
+            let seen = numbers.add(seq);
+            if numbers.blocks() > before {
+                self.bound_blocks();
+            }
+            return seen == Seen::First;
         }
-        let mut seqs = SeqSet::default();
-        seqs.add(seq);
-        self.sources.insert(source.into(), seqs);
+        let mut numbers = Numbers::default();
+        numbers.add(seq);
+        self.sources.insert(source.into(), numbers);
         keep_smallest(&mut self.sources, MAX_SOURCES);
         true
+    }
+
+    /// Called when a block was added, which happens for one number of thousands.
+    fn bound_blocks(&mut self) {
+        let mut blocks: usize = self.sources.values().map(Numbers::blocks).sum();
+        while blocks > MAX_BLOCKS {
+            let Some((_, most)) = self.sources.iter_mut().max_by_key(|(_, numbers)| numbers.blocks()) else { return };
+            most.forget_lowest();
+            blocks -= 1;
+        }
     }
 
     fn bound(&mut self) {
@@ -61,10 +82,11 @@ impl Known {
 
     /// Adds all that another one remembers.
     pub(crate) fn merge(&mut self, other: Known) {
-        for (source, seqs) in other.sources {
-            self.sources.entry(source).or_default().merge(&seqs);
+        for (source, numbers) in other.sources {
+            self.sources.entry(source).or_default().merge(&numbers);
         }
         keep_smallest(&mut self.sources, MAX_SOURCES);
+        self.bound_blocks();
         self.ids.extend(other.ids);
         self.bound();
     }
@@ -95,6 +117,18 @@ mod tests {
             assert!(!known.is_new(&facts(id)), "{id}");
         }
         assert_eq!((known.sources.len(), known.ids.len()), (1, 2));
+    }
+
+    #[test]
+    fn numbers_that_come_partition_by_partition_are_each_new_once() {
+        let mut known = Known::default();
+        let id = |seq: usize| facts(&format!("0123456789abcdef0123456789abcdef-{seq}"));
+
+        for partition in 0..3 {
+            assert!((partition..30_000).step_by(3).all(|seq| known.is_new(&id(seq))), "{partition}");
+        }
+
+        assert!((0..30_000).all(|seq| !known.is_new(&id(seq))));
     }
 
     #[test]
