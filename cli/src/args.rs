@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{drain::DrainArgs, send::SendArgs, tail::TailArgs};
+use crate::{drain::DrainArgs, openapi::OpenapiArgs, send::SendArgs, tail::TailArgs};
 
 /// Work with the HTTP exchanges that Tributary records into Kafka.
 ///
@@ -32,13 +32,14 @@ pub(crate) enum Command {
     Tail(TailArgs),
     Send(SendArgs),
     Drain(DrainArgs),
+    Openapi(Box<OpenapiArgs>),
 }
 
 /// One list for all commands, so that a script can tell the endings apart.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0   done
-  1   not everything was delivered, or is not yet; stderr says what
+  1   not all was done: lines not delivered, or not yet, or stopped before the end; told on stderr
   64  the arguments or settings cannot be used
   65  a file, or the topic, is not what it has to be
   66  the input cannot be opened

@@ -3,7 +3,7 @@
 use anyhow::Error;
 use tributary_topic::TopicError;
 
-/// Not everything was delivered, or is not yet; what, was told on stderr.
+/// Not all was done: lines not delivered, or not yet, or stopped before the end; it was told on stderr.
 pub(crate) const EXIT_INCOMPLETE: u8 = 1;
 /// The arguments or settings cannot be used (`sysexits.h`, `EX_USAGE`).
 pub(crate) const EXIT_USAGE: u8 = 64;
@@ -26,13 +26,17 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Not everything was delivered, which has been told.
+    /// Not all was done, which has been told.
     pub(crate) fn incomplete() -> Failure {
         Failure { exit_code: EXIT_INCOMPLETE, error: None }
     }
 
     pub(crate) fn usage(error: Error) -> Failure {
         Failure { exit_code: EXIT_USAGE, error: Some(error) }
+    }
+
+    pub(crate) fn data(error: impl Into<Error>) -> Failure {
+        Failure { exit_code: EXIT_DATA, error: Some(error.into()) }
     }
 
     pub(crate) fn no_input(error: Error) -> Failure {

@@ -1,4 +1,4 @@
-//! Patterns with stars.
+//! Patterns with stars, for paths and for hosts.
 
 /// A pattern that stands for a whole text; what its stars may stand for depends on what it is made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,12 @@ impl Glob {
             }
         }
         Glob(parts)
+    }
+
+    /// A pattern of hosts: `*` stands for anything.
+    pub(crate) fn of_host(text: &str) -> Glob {
+        let part = |character| if character == '*' { Part::Anything } else { Part::One(character) };
+        Glob(text.chars().map(part).collect())
     }
 
     /// Whether it stands for the text.
@@ -75,5 +81,18 @@ fn pass_empty(parts: &[Part], reached: &mut [bool]) {
         {
             *behind = true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn star_in_a_host_stands_for_anything() {
+        let matches = |pattern: &str, host: &str| Glob::of_host(pattern).matches(host);
+
+        assert!(matches("*.example", "shop.eu.example") && matches("shop*", "shop:8080") && matches("*", ""));
+        assert!(!matches("*.example", "example") && !matches("shop", "shop:8080") && !matches("shop", "shops"));
     }
 }

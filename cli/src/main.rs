@@ -8,10 +8,12 @@ mod failure;
 mod glob;
 mod kafka;
 mod lines;
+mod openapi;
 mod send;
 mod stop;
 mod tail;
 mod terminal;
+mod whole_file;
 
 use std::process::ExitCode;
 
@@ -55,6 +57,7 @@ fn run(args: Args) -> Result<(), Failure> {
             Command::Tail(args) => tail::run(args).await,
             Command::Send(args) => send::run(args).await,
             Command::Drain(args) => drain::run(args).await,
+            Command::Openapi(args) => openapi::run(*args).await,
         }
     });
     // Not waited for: a call to a broker that does not answer.
