@@ -1,30 +1,22 @@
 //! `tributary send` and `tributary tail`, the programs, against the real Kafka.
 
-use std::{
-    process::{ExitStatus, Output, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::Trial;
 use serde_json::json;
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    process::{Child, Command},
-};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tributary_testbed::{
     ports::Port,
     process::Scratch,
     recordings::{Line, Recordings},
     stack::Bed,
 };
-use xtask::parts;
 
-use crate::harness::trials;
-
-/// For a program, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::{
+    harness::trials,
+    program::{PATIENCE, ended, run, start, terminate},
+};
 
 pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
     trials!(bed, "cli":
@@ -198,7 +190,7 @@ async fn tail_follows_the_topic(bed: &Bed) -> Result<()> {
     }
 
     ensure!(seen.len() >= 3 && sent.ends_with(&seen), "sent {sent:?}\nseen {seen:?}");
-    interrupt(&tail)?;
+    terminate(&tail)?;
     ensure!(ended(&mut tail).await?.code() == Some(0), "it does not end with 0 on SIGTERM");
     Ok(())
 }
@@ -287,40 +279,4 @@ fn sorted(lines: &[String]) -> Vec<String> {
     let mut lines = lines.to_vec();
     lines.sort();
     lines
-}
-
-/// Runs the program to its end, with this text as its standard input.
-pub(crate) async fn run(arguments: &[&str], input: &str) -> Result<Output> {
-    let mut child = start(arguments)?;
-    let mut stdin = child.stdin.take().context("input")?;
-    let text = input.to_owned();
-    let writing = tokio::spawn(async move {
-        // A program that ends early, because its arguments are wrong, reads nothing.
-        let _ = stdin.write_all(text.as_bytes()).await;
-    });
-    let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
-    writing.abort();
-    Ok(ended.with_context(|| format!("tributary {arguments:?} did not end"))??)
-}
-
-/// Starts the program; it is killed when the handle is dropped.
-fn start(arguments: &[&str]) -> Result<Child> {
-    let program = parts::binary("tributary");
-    let child = Command::new(&program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn();
-    child.with_context(|| format!("start {} (cargo xtask builds it)", program.display()))
-}
-
-async fn ended(child: &mut Child) -> Result<ExitStatus> {
-    tokio::time::timeout(PATIENCE, child.wait()).await.context("it does not end")?.context("wait for it")
-}
-
-fn interrupt(child: &Child) -> Result<()> {
-    let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-    rustix::process::kill_process(id.context("it has ended")?, rustix::process::Signal::TERM).context("SIGTERM")
 }

@@ -19,7 +19,9 @@ mod failures;
 mod harness;
 mod http3;
 mod life;
+mod openapi;
 mod parts;
+mod program;
 mod readers;
 mod replies;
 mod shapes;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     trials.extend(life::trials(&bed));
     trials.extend(collector::trials(&bed));
     trials.extend(cli::trials(&bed));
+    trials.extend(openapi::trials(&bed));
     trials.extend(shapes::trials(&bed));
     let twin = twin::Shared::new(&bed);
     trials.extend(streams::trials(&twin));

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// Starts Envoy with the filter, the collector, Kafka and the demo app, makes the tutorial's calls, and prints each
-/// exchange as it comes out of the topic, until Ctrl-C.
+/// Starts Envoy with the filter, the collector, Kafka and the demo app, makes the tutorial's calls, prints each exchange
+/// as it comes out of the topic, and the description of the app that they wrote, until Ctrl-C.
 #[derive(Debug, Parser)]
 #[command(name = "demo", version)]
 pub(crate) struct Args {
-    /// End after the first calls: exit code 0 only if all of them came out as they were made
+    /// End after the first calls: exit code 0 only if all of them came out as they were made and were described
     #[arg(long)]
     pub(crate) once: bool,
 

@@ -4,6 +4,7 @@
 
 mod args;
 mod calls;
+mod description;
 mod listen;
 mod parts;
 mod show;
@@ -54,6 +55,7 @@ async fn run(args: Args) -> Result<()> {
     show.next(calls.count(), &parts).await?;
     calls.came_out(&parts).await?;
     println!("All {} came out as they were made.", calls.count());
+    description::write_and_show(&parts).await?;
     if args.once {
         return Ok(());
     }

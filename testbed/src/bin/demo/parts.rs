@@ -90,6 +90,7 @@ impl Parts {
                 let tributary = xtask::parts::binary("tributary");
                 let settings = format!("--brokers {} --topic {topic}", kafka.brokers());
                 println!("  {} tail --from-beginning --json {settings}", tributary.display());
+                println!("  {} openapi --explain --out openapi.yaml {settings}", tributary.display());
             }
             Sink::File(path) => println!("  tail -f {}", path.display()),
         }

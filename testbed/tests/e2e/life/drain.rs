@@ -104,7 +104,7 @@ pub(super) async fn drain_says_what_it_cannot_work_with(_: &Bed) -> Result<()> {
     ];
 
     for (arguments, code, words) in cases {
-        let ended = cli::run(&[&["drain"], arguments].concat(), "").await?;
+        let ended = program::run(&[&["drain"], arguments].concat(), "").await?;
         let told = String::from_utf8_lossy(&ended.stderr);
         ensure!(ended.status.code() == Some(code), "{arguments:?}: {} instead of {code}: {told}", ended.status);
         ensure!(told.contains(words) && ended.stdout.is_empty(), "{arguments:?}: {told}");
@@ -114,5 +114,5 @@ pub(super) async fn drain_says_what_it_cannot_work_with(_: &Bed) -> Result<()> {
 
 async fn drain(envoy: &Envoy, arguments: &[&str]) -> Result<Output> {
     let admin = format!("http://{}", envoy.admin_address());
-    cli::run(&[&["drain", "--envoy-admin", &admin], arguments].concat(), "").await
+    program::run(&[&["drain", "--envoy-admin", &admin], arguments].concat(), "").await
 }
