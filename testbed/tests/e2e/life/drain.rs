@@ -13,7 +13,7 @@ use tributary_testbed::{
     wait,
 };
 
-use crate::cli;
+use crate::program;
 
 /// For anything here, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
