@@ -1,6 +1,11 @@
 //! A real Apache Kafka (KRaft, one node) as a process of this testbed, or the running one of `$KAFKA_BROKERS`.
 
+pub mod certificates;
+mod door;
 mod probe;
+mod tools;
+
+pub use door::Door;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -25,10 +30,11 @@ const CLUSTER_ID: &str = "dHJpYnV0YXJ5LXRlc3RiZA";
 const START_WITHIN: Duration = Duration::from_secs(90);
 
 /// How a broker is to be started.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct KafkaBuilder {
     settings: Vec<(String, String)>,
     ports: Option<(u16, u16)>,
+    door: Option<Door>,
 }
 
 impl KafkaBuilder {
@@ -36,6 +42,13 @@ impl KafkaBuilder {
     #[must_use]
     pub fn setting(mut self, name: &str, value: impl ToString) -> KafkaBuilder {
         self.settings.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// A second way in, for the part under test: [`Kafka::door`] says where.
+    #[must_use]
+    pub fn door(mut self, door: Door) -> KafkaBuilder {
+        self.door = Some(door);
         self
     }
 
@@ -102,6 +115,17 @@ impl Kafka {
     /// `host:port[,host:port…]`: what goes to `--brokers`.
     pub fn brokers(&self) -> &str {
         &self.brokers
+    }
+
+    /// The second way in: what goes to `--brokers` of the part under test.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn door(&self) -> Result<&str> {
+        match &self.kind {
+            Kind::Own(own, _) => own.door.as_deref().context("this broker has one way in only"),
+            Kind::Running => bail!("{NOT_OURS}"),
+        }
     }
 
     /// Freezes the broker: connections stay, nothing is answered.
@@ -197,15 +221,17 @@ struct Own {
     java: PathBuf,
     libs: PathBuf,
     clients: SocketAddr,
+    /// Where clients of the second way in are sent.
+    door: Option<String>,
     scratch: Scratch,
     /// Free ports, held for the restarts; none with fixed ones.
     _ports: Vec<Port>,
 }
 
 impl Own {
-    fn prepare(java: PathBuf, libs: PathBuf, builder: KafkaBuilder) -> Result<Own> {
+    fn prepare(java: PathBuf, libs: PathBuf, mut builder: KafkaBuilder) -> Result<Own> {
         let scratch = Scratch::new("kafka")?;
-        let (ports, clients, controller) = match builder.ports {
+        let (mut ports, clients, controller) = match builder.ports {
             Some((clients, controller)) => (Vec::new(), ports::loopback(clients), ports::loopback(controller)),
             None => {
                 let (clients, controller) = (Port::tcp()?, Port::tcp()?);
@@ -213,18 +239,31 @@ impl Own {
                 (vec![clients, controller], addresses.0, addresses.1)
             }
         };
+        let mut listeners = format!("PLAINTEXT://{clients}");
+        let mut advertised = listeners.clone();
+        let (mut door, mut of_door) = (None, String::new());
+        if let Some(behind) = &mut builder.door {
+            let place = behind.place(Port::tcp)?;
+            listeners.push_str(&format!(",{}://{}", door::NAME, place.listens));
+            advertised.push_str(&format!(",{}://{}", door::NAME, place.told));
+            ports.extend(place.held);
+            (door, of_door) = (Some(place.told.to_string()), behind.properties());
+        }
         let mut properties = format!(
             "{PROPERTIES}controller.quorum.voters=1@{controller}\n\
-             listeners=PLAINTEXT://{clients},CONTROLLER://{controller}\nadvertised.listeners=PLAINTEXT://{clients}\n\
-             log.dirs={}\n",
+             listeners={listeners},CONTROLLER://{controller}\nadvertised.listeners={advertised}\n\
+             log.dirs={}\n{of_door}",
             scratch.file("data").display()
         );
-        for (name, value) in builder.settings {
+        for (name, value) in &builder.settings {
             properties.push_str(&format!("{name}={value}\n"));
+        }
+        if let Some(Door::Proxied { listens, .. }) = builder.door {
+            ports.push(listens);
         }
         std::fs::write(scratch.file("server.properties"), properties).context("write server.properties")?;
         std::fs::write(scratch.file("log4j2.properties"), LOG4J2).context("write log4j2.properties")?;
-        Ok(Own { java, libs, clients, scratch, _ports: ports })
+        Ok(Own { java, libs, clients, door, scratch, _ports: ports })
     }
 
     /// Makes the data folder.

@@ -6,6 +6,7 @@ mod doors;
 mod file;
 mod life;
 mod posts;
+mod recovery;
 mod spool;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use posts::{
     bad_lines_are_named_and_good_ones_pass, limits_of_lines_hold_at_their_edges, only_json_lines_are_taken,
     only_known_encodings_are_taken, sizes_of_posts_hold_at_their_edges,
 };
+use recovery::wrong_certificate_is_named_and_recovered_from;
 
 pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
     let mut trials = trials!(bed, "collector":
@@ -42,6 +44,7 @@ pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
         killed_again_and_again_loses_nothing,
         ended_in_good_order_loses_nothing,
         full_disk_promises_nothing_and_recovers,
+        wrong_certificate_is_named_and_recovered_from,
     );
     // These do to Kafka what no other test would survive, one after the other, to a broker of their own.
     let own = Arc::new(OwnBroker::default());
@@ -67,6 +70,14 @@ pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
     }));
     trials.push(trial(bed, "collector::record_too_large_goes_to_the_dead_letters", async move |_: &Bed| {
         broker::record_too_large_goes_to_the_dead_letters(&own).await
+    }));
+    let own = Arc::new(recovery::GuardedBroker::default());
+    let broker = own.clone();
+    trials.push(trial(bed, "collector::changed_password_is_named_and_recovered_from", async move |_: &Bed| {
+        recovery::changed_password_is_named_and_recovered_from(&broker).await
+    }));
+    trials.push(trial(bed, "collector::lost_right_is_named_and_recovered_from", async move |_: &Bed| {
+        recovery::lost_right_is_named_and_recovered_from(&own).await
     }));
     trials
 }

@@ -12,7 +12,6 @@ use tributary_testbed::{
     message::Call,
     oracle::{Load, Mint, SETTLED_WITHIN, judge},
     origin::{Answer, Step},
-    process::Scratch,
     recordings::Recordings,
     stack::Stack,
     wait,
@@ -214,12 +213,7 @@ async fn until_degraded(collector: &Collector) -> Result<()> {
 
 /// Deletes a topic with Kafka's own tool, and waits until it is gone or made anew.
 async fn delete(kafka: &Kafka, topic: &str) -> Result<()> {
-    let scratch = Scratch::new("topics")?;
-    let tool = kafka.tool("org.apache.kafka.tools.TopicCommand")?;
-    let arguments = ["--bootstrap-server", kafka.brokers(), "--delete", "--topic", topic];
-    let tool = tool.args(arguments).start(&scratch.log("topics"))?;
-    let status = wait::until("the end of Kafka's tool", PATIENCE, async || tool.exit().context("it runs")).await?;
-    ensure!(status.success(), "{}", tool.log().text());
+    kafka.delete_topic(topic).await?;
     wait::until("an empty topic, or none", PATIENCE, async || {
         let reader = Recordings::of_topic(kafka.brokers(), topic);
         match tokio::time::timeout(Duration::from_secs(1), reader).await {
