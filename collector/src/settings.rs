@@ -1,7 +1,11 @@
 //! The command line: every flag has an environment variable, a default and bounds that are checked before a port is
 //! opened.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{ArgGroup, Parser, Subcommand};
 use tributary_topic::{Compression, WriterConfig};
@@ -12,7 +16,7 @@ use crate::{
     lines::LineLimits,
     log::LogFormat,
     server::ServerLimits,
-    sink::kafka::{KafkaSettings, Key},
+    sink::kafka::{KafkaSettings, Key, SettingSources},
 };
 
 use values::{bytes, duration, setting};
@@ -149,7 +153,8 @@ pub struct Settings {
     #[arg(value_delimiter = '\n', value_parser = setting)]
     pub kafka_config: Vec<(String, String)>,
 
-    /// A file of librdkafka settings, one name=value a line; the place for passwords
+    /// A file of librdkafka settings, one name=value a line; the place for passwords. Read again when it, or a
+    /// certificate or key that it names, changes
     #[arg(long, env = "TRIBUTARY_KAFKA_CONFIG_FILE", help_heading = "Kafka", value_name = "PATH")]
     pub kafka_config_file: Option<PathBuf>,
 
@@ -256,8 +261,11 @@ impl Settings {
             writer.settings = values::settings_file(path)?;
         }
         writer.settings.extend(self.kafka_config.iter().cloned());
+        let read = |file: &Path| values::settings_file(file).map_err(|error| error.to_string());
+        let (file, given) = (self.kafka_config_file.clone(), self.kafka_config.clone());
         Ok(Some(KafkaSettings {
             writer,
+            sources: SettingSources { file, read: Some(read), given },
             partitions: self.partitions,
             replication: self.replication.unwrap_or(-1),
             key: match self.key {

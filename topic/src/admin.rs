@@ -79,7 +79,7 @@ pub(crate) struct Limits {
 /// Its client lives for one call only: rdkafka does not serve what an admin client says beside its answers, so in a
 /// long outage a client that stays would gather log lines without end.
 pub(crate) struct TopicAdmin {
-    settings: ClientConfig,
+    settings: Mutex<ClientConfig>,
     brokers: String,
     /// With the time of the answer; asked for again after [`LIMITS_LAST`] and [`forget_limits`](Self::forget_limits).
     limits: Mutex<HashMap<String, (Limits, Instant)>>,
@@ -87,7 +87,16 @@ pub(crate) struct TopicAdmin {
 
 impl TopicAdmin {
     pub(crate) fn new(config: &WriterConfig) -> Result<TopicAdmin, TopicError> {
-        Ok(TopicAdmin { settings: config.admin()?, brokers: config.brokers.clone(), limits: Mutex::default() })
+        Ok(TopicAdmin {
+            settings: Mutex::new(config.admin()?),
+            brokers: config.brokers.clone(),
+            limits: Mutex::default(),
+        })
+    }
+
+    /// The next call is made with these.
+    pub(crate) fn reconfigure(&self, settings: ClientConfig) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
     /// The limits of topics have changed, it seems: ask again at the next occasion.
@@ -146,7 +155,8 @@ impl TopicAdmin {
     }
 
     fn client(&self) -> Result<AdminClient<Quiet>, TopicError> {
-        self.settings.create_with_context(Quiet).map_err(|error| TopicError::of_settings(&self.brokers, error))
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        settings.create_with_context(Quiet).map_err(|error| TopicError::of_settings(&self.brokers, error))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Limits, Instant)>> {

@@ -96,7 +96,10 @@ impl TopicError {
     pub(crate) fn of(action: &'static str, topic: &str, brokers: &str, source: KafkaError) -> TopicError {
         let (topic, brokers) = (topic.to_owned(), brokers.to_owned());
         match code_of(&source) {
-            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => TopicError::TopicMissing { topic, brokers },
+            // Partitions that are not known yet: the topic was made a moment ago.
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
+                TopicError::TopicMissing { topic, brokers }
+            }
             Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => {
                 TopicError::NotAllowed { action, topic, brokers }
             }
@@ -182,6 +185,7 @@ mod tests {
         let told = |code| TopicError::of("write", "t", "b:1", KafkaError::MessageProduction(code)).to_string();
 
         assert_eq!(told(Code::UnknownTopicOrPartition), "topic t does not exist at b:1");
+        assert_eq!(told(Code::UnknownPartition), "topic t does not exist at b:1");
         assert_eq!(
             told(Code::TopicAuthorizationFailed),
             "kafka at b:1 does not allow to write topic t; grant it to this user"

@@ -4,13 +4,12 @@
 //! try again, or never. The writer outlives fatal producer errors, brokers that go and topics that vanish.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use rdkafka::error::RDKafkaErrorCode as Code;
-use thiserror::Error;
+use rdkafka::ClientConfig;
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -23,12 +22,16 @@ use crate::{
 use circuit::Circuit;
 use lane::{Lane, LaneParts};
 use pending::Budget;
+use verdict::{fails_in_company, verdict_of};
+
+pub use verdict::RecordError;
 
 mod circuit;
 mod lane;
 mod pending;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 /// One record to write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,37 +50,11 @@ impl Record {
     }
 }
 
-/// Why a record was not acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum RecordError {
-    /// Kafka takes no record of this size, now or later: shorten it, or put it elsewhere.
-    #[error("record of {bytes} bytes is too large for the topic")]
-    TooLarge {
-        /// Key and value together.
-        bytes: u64,
-    },
-    /// Kafka refuses this very record, now and later: drop it, or put it elsewhere.
-    #[error("kafka refuses the record: {reason}")]
-    Rejected {
-        /// Kafka's words.
-        reason: String,
-    },
-    /// Not acknowledged; whether Kafka has it is unknown. Try again (and expect duplicates).
-    #[error("not acknowledged: {reason}")]
-    Retriable {
-        /// What kind of trouble.
-        cause: Cause,
-        /// What kept it.
-        reason: String,
-    },
-    /// More is waiting than the writer may hold; nothing was sent. Try again later.
-    #[error("the queue to kafka is full")]
-    Busy,
-}
-
 /// Writes records into one topic. Cheap to share by reference; see the [crate docs](crate) for an example.
 pub struct Writer {
-    config: WriterConfig,
+    topic: String,
+    brokers: String,
+    config: Mutex<WriterConfig>,
     main: Lane,
     /// For records whose batch was refused: sends each record alone, so that it answers for itself.
     alone: OnceCell<Lane>,
@@ -101,7 +78,9 @@ impl Writer {
         let main = Lane::new(config.producer()?, parts)?;
         let admin = TopicAdmin::new(&config)?;
         let circuit = Circuit::default();
-        Ok(Writer { config, main, alone: OnceCell::new(), admin, budget, health, circuit, log })
+        let (topic, brokers) = (config.topic.clone(), config.brokers.clone());
+        let config = Mutex::new(config);
+        Ok(Writer { topic, brokers, config, main, alone: OnceCell::new(), admin, budget, health, circuit, log })
     }
 
     /// Writes `records` into the topic and waits until Kafka has answered for each; one verdict a record, in order.
@@ -119,7 +98,7 @@ impl Writer {
             let reason = "kafka did not take the records before it".to_owned();
             return vec![Err(RecordError::Retriable { cause, reason }); records.len()];
         }
-        let verdicts = self.write_to(&self.config.topic, records).await;
+        let verdicts = self.write_to(&self.topic, records).await;
         // One partition that takes nothing is trouble, though its neighbours take records.
         if verdicts.iter().any(|verdict| matches!(verdict, Err(RecordError::Retriable { .. }))) {
             self.circuit.failed(Instant::now());
@@ -167,7 +146,7 @@ impl Writer {
     /// All of [`TopicError`] but `Setting`. Trying again later is right for each of them.
     pub async fn ensure_topic(&self, partitions: i32, replication: i32) -> Result<TopicFacts, TopicError> {
         let shape = NewTopicShape { partitions, replication, compacted: false };
-        let outcome = self.ensure(&self.config.topic, &shape).await;
+        let outcome = self.ensure(&self.topic, &shape).await;
         self.circuit.looked(outcome.is_ok());
         self.health.looked(outcome.as_ref().map(drop));
         let facts = outcome?;
@@ -207,6 +186,28 @@ impl Writer {
         replication: i32,
     ) -> Result<TopicFacts, TopicError> {
         self.ensure(topic, &NewTopicShape { partitions, replication, compacted: true }).await
+    }
+
+    /// Goes on with other librdkafka settings, in place of [`WriterConfig::settings`]: a renewed password, or the same
+    /// settings when a certificate that they name was renewed. What is on its way is finished with the old ones.
+    ///
+    /// # Errors
+    /// - [`TopicError::Setting`], [`TopicError::Client`]: a setting is wrong; the old ones stay.
+    pub fn reconfigure(&self, settings: Vec<(String, String)>) -> Result<(), TopicError> {
+        let mut config = self.config().clone();
+        config.settings = settings;
+        let mut producer = config.producer()?;
+        if let (None, Some(fitting)) = (producer.get("batch.size"), self.main.setting("batch.size")) {
+            producer.set("batch.size", fitting.to_string());
+        }
+        let admin = config.admin()?;
+        self.main.rebuild(producer)?;
+        if let Some(alone) = self.alone.get() {
+            alone.rebuild(alone_settings(&config)?)?;
+        }
+        self.admin.reconfigure(admin);
+        *self.config() = config;
+        Ok(())
     }
 
     /// What keeps records from being acknowledged at present; empty if nothing does.
@@ -262,19 +263,18 @@ impl Writer {
     async fn ensure(&self, topic: &str, new: &NewTopicShape) -> Result<TopicFacts, TopicError> {
         let NewTopicShape { partitions, replication, .. } = *new;
         let seen = self.main.look(topic).await;
-        let (created, shape) =
-            match seen.map_err(|error| TopicError::of("describe", topic, &self.config.brokers, error)) {
-                Ok(seen) => (false, seen),
-                Err(TopicError::TopicMissing { .. }) => {
-                    let created = self.admin.create(topic, new).await?;
-                    // Its metadata may take a moment to spread; what we asked for is what it is.
-                    let replicas = usize::try_from(replication).unwrap_or(0);
-                    let partitions = usize::try_from(partitions).unwrap_or(1);
-                    let asked_for = Shape { partitions, replicas, in_sync: replicas.max(1) };
-                    (created, self.main.look(topic).await.unwrap_or(asked_for))
-                }
-                Err(other) => return Err(other),
-            };
+        let (created, shape) = match seen.map_err(|error| TopicError::of("describe", topic, &self.brokers, error)) {
+            Ok(seen) => (false, seen),
+            Err(TopicError::TopicMissing { .. }) => {
+                let created = self.admin.create(topic, new).await?;
+                // Its metadata may take a moment to spread; what we asked for is what it is.
+                let replicas = usize::try_from(replication).unwrap_or(0);
+                let partitions = usize::try_from(partitions).unwrap_or(1);
+                let asked_for = Shape { partitions, replicas, in_sync: replicas.max(1) };
+                (created, self.main.look(topic).await.unwrap_or(asked_for))
+            }
+            Err(other) => return Err(other),
+        };
         let Limits { max_message_bytes, min_in_sync_replicas } = self.admin.limits(topic).await;
         let Shape { partitions, replicas, in_sync } = shape;
         Ok(TopicFacts {
@@ -300,7 +300,7 @@ impl Writer {
         for (place, code) in failures {
             let bytes = records.get(place as usize).map_or(0, |record| record.bytes());
             let outcome = verdict_of(code, bytes);
-            if topic == self.config.topic
+            if topic == self.topic
                 && let RecordError::Retriable { cause, reason } = &outcome
             {
                 self.health.count(*cause, 1);
@@ -315,9 +315,9 @@ impl Writer {
 
     async fn alone(&self) -> Option<&Lane> {
         let build = async || {
-            let mut settings = self.config.producer()?;
-            settings.set("batch.num.messages", "1").set("linger.ms", "0");
-            Lane::new(settings, lane_parts("alone", &self.config, &self.budget, &self.health, &self.log))
+            let config = self.config().clone();
+            let parts = lane_parts("alone", &config, &self.budget, &self.health, &self.log);
+            Lane::new(alone_settings(&config)?, parts)
         };
         let lane = self.alone.get_or_try_init(build).await;
         if let Err(error) = &lane {
@@ -326,10 +326,15 @@ impl Writer {
         lane.ok()
     }
 
+    fn config(&self) -> MutexGuard<'_, WriterConfig> {
+        // Nothing panics under this lock.
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes batches no larger than the topic takes: else each of them fails and goes record by record. When the topic
     /// takes more again, so do they.
     fn fit_batches(&self, max_message_bytes: u64) {
-        let chosen = self.config.settings.iter().any(|(name, _)| name == "batch.size");
+        let chosen = self.config().settings.iter().any(|(name, _)| name == "batch.size");
         let fitting = max_message_bytes.clamp(1, DEFAULT_BATCH_BYTES);
         if chosen || self.main.setting("batch.size").unwrap_or(DEFAULT_BATCH_BYTES) == fitting {
             return;
@@ -343,6 +348,12 @@ impl Writer {
 
 /// librdkafka's default for `batch.size`; below Kafka's default `max.message.bytes` (1 048 588).
 const DEFAULT_BATCH_BYTES: u64 = 1_000_000;
+
+fn alone_settings(config: &WriterConfig) -> Result<ClientConfig, TopicError> {
+    let mut settings = config.producer()?;
+    settings.set("batch.num.messages", "1").set("linger.ms", "0");
+    Ok(settings)
+}
 
 fn lane_parts(
     name: &'static str,
@@ -358,23 +369,5 @@ fn lane_parts(
         log: Arc::clone(log),
         brokers: config.brokers.clone(),
         farewell: config.delivery_timeout + Duration::from_secs(1),
-    }
-}
-
-/// Whether the record may be innocent: its batch was refused as a whole.
-fn fails_in_company(verdict: &Result<(), RecordError>) -> bool {
-    matches!(verdict, Err(RecordError::TooLarge { .. } | RecordError::Rejected { .. }))
-}
-
-/// What a code means for the caller. What is not known to be final is tried again: that may repeat a record, the
-/// contrary would lose it.
-fn verdict_of(code: Code, bytes: u64) -> RecordError {
-    match code {
-        Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize => {
-            RecordError::TooLarge { bytes }
-        }
-        Code::InvalidRecord | Code::InvalidDifferentRecord => RecordError::Rejected { reason: code.to_string() },
-        Code::QueueFull => RecordError::Busy,
-        other => RecordError::Retriable { cause: Cause::of(other), reason: other.to_string() },
     }
 }

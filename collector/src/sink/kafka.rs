@@ -12,6 +12,8 @@ use bytes::Bytes;
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 use tributary_topic::{Cause, Problem, Record, RecordError, TopicError, TopicFacts, Writer, WriterConfig};
 
+use renewal::Renewal;
+
 use super::{BoxFuture, Condition, KafkaCounts, Sink, Stored, Trouble, Verdict, rfc3339};
 use crate::{
     accounting::{Account, StoredIn},
@@ -21,6 +23,9 @@ use crate::{
 };
 
 mod dead_letter;
+mod renewal;
+
+pub(crate) use renewal::SettingSources;
 
 /// How often the topic is looked at while all is well, and while it is not.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
@@ -40,6 +45,8 @@ pub enum Key {
 pub struct KafkaSettings {
     /// Brokers, topic and producer.
     pub writer: WriterConfig,
+    /// Where the producer's settings came from; looked at again while we run.
+    pub sources: SettingSources,
     /// Partitions of a topic that is created here, from 1.
     pub partitions: i32,
     /// Replicas of a topic that is created here; -1: the broker's default.
@@ -280,7 +287,11 @@ impl Shared {
 /// Looks after the topic until the sink is closed, and tells the log when something changes.
 async fn keep(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     let mut known: Vec<Cause> = Vec::new();
+    let mut renewal = Renewal::new(shared.settings.sources.clone());
     while !*stopped.borrow() {
+        if let Some(writer) = shared.writer() {
+            renewal.look(&writer);
+        }
         // The error is in the writer's health too, which holds what deliveries saw besides.
         let _ = shared.look().await;
         let problems = shared.problems();

@@ -193,6 +193,15 @@ impl Lane {
         let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = plan.settings.clone();
         changed.set(name, value);
+        self.rebuild_to(&mut plan, changed)
+    }
+
+    /// Builds the producer anew with these settings; the old one finishes what it has.
+    pub(super) fn rebuild(&self, settings: ClientConfig) -> Result<(), TopicError> {
+        self.rebuild_to(&mut self.plan.lock().unwrap_or_else(PoisonError::into_inner), settings)
+    }
+
+    fn rebuild_to(&self, plan: &mut Plan, changed: ClientConfig) -> Result<(), TopicError> {
         let outcome = self.renew(&changed).map(drop);
         if outcome.is_ok() {
             plan.settings = changed;

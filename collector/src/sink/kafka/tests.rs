@@ -16,6 +16,7 @@ fn nowhere() -> KafkaSettings {
     KafkaSettings {
         // Port 1 is nobody's (tcpmux, RFC 1078).
         writer: WriterConfig::new("127.0.0.1:1", "t"),
+        sources: SettingSources::default(),
         partitions: 1,
         replication: -1,
         key: Key::Id,

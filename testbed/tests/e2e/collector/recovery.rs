@@ -1,13 +1,16 @@
 //! What an operator breaks and repairs at Kafka: a password, a right, a certificate, a limit. The collector says what is
 //! wrong, promises nothing meanwhile, and recovers without a restart.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use tokio::sync::OnceCell;
 use tributary_testbed::{
-    collector::{Collector, CollectorBuilder},
+    collector::Collector,
     kafka::{
         Door, Kafka,
         certificates::{Authority, Flaw},
@@ -38,51 +41,66 @@ impl GuardedBroker {
 }
 
 const PASSWORD: &str = "s3cret-of-this-test";
+const OTHER_PASSWORD: &str = "longer-than-the-s3cret-of-this-test";
 
 /// What the collector's user needs.
 const RIGHTS: [&str; 3] = ["Create", "Describe", "Write"];
 
-/// A collector behind the guarded door, on a topic that it makes itself.
-async fn guarded(kafka: &Kafka, user: &str, topic: &str) -> Result<Collector> {
+/// A collector behind the guarded door, on a topic that it makes itself; and the file with its password.
+async fn guarded(kafka: &Kafka, scratch: &Scratch, user: &str, topic: &str) -> Result<(Collector, PathBuf)> {
     kafka.set_password(user, PASSWORD).await?;
     kafka.grant(user, &RIGHTS, topic).await?;
-    let settings = [
-        "security.protocol=sasl_plaintext",
-        "sasl.mechanism=SCRAM-SHA-256",
-        &format!("sasl.username={user}"),
-        &format!("sasl.password={PASSWORD}"),
-    ];
-    let collector = configured(Collector::builder().kafka(kafka.door()?, topic), &settings).start().await?;
+    let file = scratch.file("kafka.conf");
+    write_settings(&file, user, PASSWORD)?;
+    let path = file.to_string_lossy().into_owned();
+    let builder = Collector::builder().kafka(kafka.door()?, topic).args(&["--kafka-config-file", &path]);
+    let collector = builder.start().await?;
     collector.ready(PATIENCE).await.map_err(|error| collector.process().with_log(error))?;
     accepted(&collector.post(ended([line("/before", "")])).await?, 1, json!([]))?;
-    Ok(collector)
+    Ok((collector, file))
 }
 
-fn configured(builder: CollectorBuilder, settings: &[&str]) -> CollectorBuilder {
-    settings.iter().fold(builder, |builder, setting| builder.args(&["--kafka-config", setting]))
+fn write_settings(file: &Path, user: &str, password: &str) -> Result<()> {
+    let settings = format!(
+        "security.protocol=sasl_plaintext\nsasl.mechanism=SCRAM-SHA-256\nsasl.username={user}\n\
+         sasl.password={password}\n"
+    );
+    std::fs::write(file, settings).context("write the settings of Kafka")
 }
 
-/// The password is another one at Kafka: the next time that it is asked for, the collector is not let in. Then the old one
-/// counts again.
+/// The password is another one at Kafka: the next time that it is asked for, the collector is not let in. It goes on when the
+/// old one counts again; and when it changes for good, as soon as the new one stands in the collector's file.
 pub(super) async fn changed_password_is_named_and_recovered_from(broker: &GuardedBroker) -> Result<()> {
     let (kafka, topic, user) = (broker.get().await?, topic("password"), "with-password");
-    let collector = guarded(kafka, user, &topic).await?;
+    let scratch = Scratch::new("password")?;
+    let (collector, file) = guarded(kafka, &scratch, user, &topic).await?;
 
-    kafka.set_password(user, "another").await?;
+    kafka.set_password(user, OTHER_PASSWORD).await?;
     until_degraded(&collector, "credentials").await?;
     busy(&collector.post(ended([line("/meanwhile", "")])).await?)?;
-    ensure!(collector.log().has("Kafka takes no exchanges until somebody acts."), "no alarm in the log");
-    ensure!(!collector.log().text().contains(PASSWORD), "the password is in the log");
-
+    wait::until("an alarm in the log", PATIENCE, async || {
+        // It looks twice a second while there is trouble, and tells what it sees then.
+        ensure!(collector.log().has("Kafka takes no exchanges until somebody acts."), "{}", collector.log().tail(5));
+        Ok(())
+    })
+    .await?;
     kafka.set_password(user, PASSWORD).await?;
     recovered(&collector).await?;
+
+    kafka.set_password(user, OTHER_PASSWORD).await?;
+    until_degraded(&collector, "credentials").await?;
+    write_settings(&file, user, OTHER_PASSWORD)?;
+    recovered(&collector).await?;
+    let log = collector.log().text();
+    ensure!(!log.contains(PASSWORD) && !log.contains(OTHER_PASSWORD), "a password is in the log");
     only_before_and_after(kafka, &topic).await
 }
 
 /// The right to write is taken away, which no look at the topic shows; then it is granted again.
 pub(super) async fn lost_right_is_named_and_recovered_from(broker: &GuardedBroker) -> Result<()> {
     let (kafka, topic, user) = (broker.get().await?, topic("rights"), "with-rights");
-    let collector = guarded(kafka, user, &topic).await?;
+    let scratch = Scratch::new("rights")?;
+    let (collector, _) = guarded(kafka, &scratch, user, &topic).await?;
 
     kafka.revoke(user, &["Write"], &topic).await?;
     wait::until("a post that is refused", PATIENCE, async || {
@@ -105,8 +123,8 @@ pub(super) async fn wrong_certificate_is_named_and_recovered_from(_: &Bed) -> Re
     let mut kafka = Kafka::builder().door(Door::Tls(keystore.clone())).start().await?;
     let topic = topic("certificate");
     let location = format!("ssl.ca.location={}", authority.file().display());
-    let builder = Collector::builder().kafka(kafka.door()?, &topic);
-    let collector = configured(builder, &["security.protocol=ssl", &location]).start().await?;
+    let settings = ["--kafka-config", "security.protocol=ssl", "--kafka-config", &location];
+    let collector = Collector::builder().kafka(kafka.door()?, &topic).args(&settings).start().await?;
     collector.ready(PATIENCE).await.map_err(|error| collector.process().with_log(error))?;
     accepted(&collector.post(ended([line("/before", "")])).await?, 1, json!([]))?;
 

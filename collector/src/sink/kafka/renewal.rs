@@ -1,0 +1,157 @@
+//! Kafka's settings while we run: passwords and certificates are renewed in their files, and the producer has to be built
+//! anew to see it, for librdkafka reads them only once.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use tributary_topic::{TopicError, Writer};
+
+/// The settings of librdkafka whose values are files.
+const FILES: &[&str] = &[
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.crl.location",
+    "ssl.key.location",
+    "ssl.keystore.location",
+    "sasl.kerberos.keytab",
+];
+
+/// librdkafka settings, names and values.
+pub(crate) type Pairs = Vec<(String, String)>;
+
+/// Reads a file of settings.
+pub(crate) type ReadFile = fn(&Path) -> Result<Pairs, String>;
+
+/// Where librdkafka's settings come from, those of the file first.
+#[derive(Clone, Default)]
+pub struct SettingSources {
+    /// `--kafka-config-file`.
+    pub file: Option<PathBuf>,
+    /// How it is read; the error is for the log and names no value.
+    pub read: Option<ReadFile>,
+    /// `--kafka-config`.
+    pub given: Pairs,
+}
+
+/// Shows no value: it may be a password.
+impl fmt::Debug for SettingSources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SettingSources").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+impl SettingSources {
+    fn pairs(&self) -> Result<Pairs, String> {
+        let mut pairs = match (&self.file, self.read) {
+            (Some(file), Some(read)) => read(file)?,
+            _ => Vec::new(),
+        };
+        pairs.extend(self.given.iter().cloned());
+        Ok(pairs)
+    }
+}
+
+/// What changes when a file does; `None` while it cannot be read.
+type Stamp = Option<(SystemTime, u64)>;
+
+/// Sees to it that the producer knows what stands in the files.
+#[derive(Debug)]
+pub(super) struct Renewal {
+    sources: SettingSources,
+    /// Each file with what it was when the producer was built.
+    stamps: Vec<(PathBuf, Stamp)>,
+}
+
+impl Renewal {
+    /// The producer has just been built from these.
+    pub(super) fn new(sources: SettingSources) -> Renewal {
+        let pairs = sources.pairs().unwrap_or_default();
+        let stamps = stamps(&sources, &pairs);
+        Renewal { sources, stamps }
+    }
+
+    /// Builds the producer anew if a file has changed. If what stands there cannot be used, the old one stays, and the
+    /// next change is another try.
+    pub(super) fn look(&mut self, writer: &Writer) {
+        if self.stamps.iter().all(|(file, known)| stamp(file) == *known) {
+            return;
+        }
+        let outcome = self.sources.pairs().and_then(|pairs| {
+            self.stamps = stamps(&self.sources, &pairs);
+            writer.reconfigure(pairs).map_err(|error: TopicError| error.to_string())
+        });
+        match outcome {
+            Ok(()) => tracing::info!("Kafka settings read again."),
+            Err(error) => {
+                tracing::error!(error, "Kafka settings cannot be used, the known ones stay.");
+                for (file, known) in &mut self.stamps {
+                    *known = stamp(file);
+                }
+            }
+        }
+    }
+}
+
+fn stamps(sources: &SettingSources, pairs: &Pairs) -> Vec<(PathBuf, Stamp)> {
+    let named = pairs.iter().filter(|(name, _)| FILES.contains(&name.as_str())).map(|(_, file)| PathBuf::from(file));
+    sources.file.clone().into_iter().chain(named).map(|file| (file.clone(), stamp(&file))).collect()
+}
+
+fn stamp(file: &Path) -> Stamp {
+    let metadata = fs::metadata(file).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tributary_topic::WriterConfig;
+
+    use super::*;
+
+    fn sources(file: &Path) -> SettingSources {
+        let read = |file: &Path| {
+            let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
+            Ok(text
+                .lines()
+                .filter_map(|line| line.split_once('='))
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+                .collect())
+        };
+        SettingSources { file: Some(file.to_owned()), read: Some(read), given: vec![] }
+    }
+
+    #[tokio::test]
+    async fn a_changed_file_is_read_again_and_a_bad_one_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, ca) = (folder.path().join("kafka.conf"), folder.path().join("ca.pem"));
+        fs::write(&file, format!("ssl.ca.location={}\n", ca.display())).unwrap();
+        let writer = Writer::new(WriterConfig::new("127.0.0.1:1", "t")).unwrap();
+        let mut renewal = Renewal::new(sources(&file));
+        let watched = |renewal: &Renewal| renewal.stamps.iter().map(|(file, _)| file.clone()).collect::<Vec<_>>();
+        assert_eq!(watched(&renewal), [file.clone(), ca.clone()]);
+
+        // Longer than before: the time alone may be the same.
+        fs::write(&file, "client.id=another-one-than-before-with-a-name-that-is-quite-long-indeed\n").unwrap();
+        renewal.look(&writer);
+        assert_eq!(watched(&renewal), [file.clone()]);
+
+        fs::write(&file, "no.such.setting=1\n").unwrap();
+        renewal.look(&writer);
+
+        let known = renewal.stamps.clone();
+        renewal.look(&writer);
+        assert_eq!(renewal.stamps, known, "it is not tried again until the file changes");
+    }
+
+    #[test]
+    fn debug_form_shows_no_value() {
+        let given = vec![("sasl.password".to_owned(), "hunter2".to_owned())];
+
+        let shown = format!("{:?}", SettingSources { given, ..SettingSources::default() });
+
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
