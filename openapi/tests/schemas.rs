@@ -282,3 +282,36 @@ fn empty_answers_have_no_content() {
     assert_eq!(item["head"]["responses"]["200"], json!({"description": "OK"}));
     assert_eq!(keys(&item["get"]["responses"]["200"]["content"]), ["application/json"]);
 }
+
+#[test]
+fn shapes_that_hold_themselves_refer_to_themselves() {
+    let leaf = json!({"id": 9, "parent": null, "replies": []});
+    let comment = (0..6).fold(leaf, |inner, id| json!({"id": id, "parent": null, "replies": [inner.clone(), inner]}));
+    let calls = [call("get", "/comments/1").answers(200, comment)];
+    for version in [Version::V30, Version::V31] {
+        let settings = Settings { version, ..Settings::default() };
+
+        let document = describe(&learner(&calls), HOST, &settings, None).document;
+
+        let schemas = &document["components"]["schemas"];
+        let itself = json!({"$ref": "#/components/schemas/Reply"});
+        assert_eq!(schemas["Reply"]["properties"]["replies"], json!({"type": "array", "items": itself}));
+        assert_eq!(keys(schemas), ["Comment", "Reply"]);
+    }
+}
+
+#[test]
+fn a_shape_may_hold_itself_or_null() {
+    let root = json!({"name": "a b", "manager": null});
+    let person = (0..3).fold(root, |above, _| json!({"name": "c d", "manager": above}));
+    let people = json!({"name": "e f", "manager": person});
+    let calls = [call("get", "/people/1").answers(200, people), call("get", "/managers/1").answers(200, json!({"name": "a", "manager": {"name": "b", "manager": {"name": "c", "manager": {"name": "d", "manager": {}}}}}))];
+    for version in [Version::V30, Version::V31] {
+        let settings = Settings { version, ..Settings::default() };
+
+        let document = describe(&learner(&calls), HOST, &settings, None).document;
+
+        assert!(document.to_string().len() < 10_000);
+        assert!(!document.to_string().contains("open:"));
+    }
+}

@@ -8,7 +8,7 @@ use super::schemas::Place;
 use crate::hash::hash;
 
 /// Where schemas point while their names are open.
-const OPEN: &str = "open:";
+pub(crate) const OPEN: &str = "open:";
 
 /// The object schemas of a document, by content.
 #[derive(Default)]
@@ -28,6 +28,11 @@ impl Pool {
         let content = schema.to_string();
         // Two hashes, 128 bits: what is equal here is taken for the same schema.
         let id = format!("{OPEN}{:016x}{:016x}", hash(&content), hash(&format!("{content}.")));
+        self.share_as(id, schema, place)
+    }
+
+    /// Takes in a schema that refers to itself by this id.
+    pub(crate) fn share_as(&mut self, id: String, schema: Value, place: &Place) -> Value {
         let new = || Entry { schema, names: BTreeSet::new(), is_root: false };
         let entry = self.0.entry(id.clone()).or_insert_with(new);
         entry.names.insert((place.rank, place.concept.clone()));

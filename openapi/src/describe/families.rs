@@ -3,8 +3,9 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use super::{operations::each_shape, schemas::Place};
+use super::{components::OPEN, operations::each_shape, schemas::Place};
 use crate::{
+    hash::hash,
     sketch::{Object, Shape},
     tree::Path,
 };
@@ -12,9 +13,17 @@ use crate::{
 /// What makes a family: the name, and the properties with their kinds.
 type Key = (String, Vec<(Box<str>, u8)>);
 
-/// The objects of each family, merged.
+/// All families of a document.
 #[derive(Default)]
-pub(crate) struct Families(BTreeMap<Key, Rc<Object>>);
+pub(crate) struct Families(BTreeMap<Key, Rc<Family>>);
+
+/// One family.
+pub(crate) struct Family {
+    /// Where a schema of the family points at itself while its name is open.
+    pub(crate) id: String,
+    /// Its objects, merged.
+    pub(crate) all: Object,
+}
 
 impl Families {
     /// Finds the families of all bodies.
@@ -22,11 +31,15 @@ impl Families {
         let mut found: BTreeMap<Key, (usize, Object)> = BTreeMap::new();
         each_shape(paths, &mut |shape, place| add(&mut found, shape, place));
         let families = found.into_iter().filter(|(_, (members, _))| *members > 1);
-        Families(families.map(|(key, (_, all))| (key, Rc::new(all))).collect())
+        let family = |(key, (_, all)): (Key, (usize, Object))| {
+            let id = format!("{OPEN}{:016x}", hash(&format!("{key:?}")));
+            (key, Rc::new(Family { id, all }))
+        };
+        Families(families.map(family).collect())
     }
 
-    /// All objects of the family of this one; `None` if it is alone.
-    pub(crate) fn of(&self, concept: &str, object: &Object) -> Option<Rc<Object>> {
+    /// The family of this object; `None` if it is alone.
+    pub(crate) fn of(&self, concept: &str, object: &Object) -> Option<Rc<Family>> {
         if self.0.is_empty() || object.props.is_empty() { None } else { self.0.get(&key(concept, object)).cloned() }
     }
 }

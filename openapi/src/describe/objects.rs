@@ -16,8 +16,27 @@ const MAP_NAMES: usize = 20;
 impl Schemas {
     /// The schema of an object: a reference to a component, or the schema itself if `inline`.
     pub(crate) fn of_object(&mut self, object: &Object, place: &Place, inline: bool) -> Value {
-        let family = self.families.of(&place.concept, object);
-        let object = as_map(family.as_deref().unwrap_or(object));
+        let Some(family) = self.families.of(&place.concept, object) else {
+            let schema = self.of_members(object, place);
+            return if inline || schema.get("properties").is_none() { schema } else { self.pool.share(schema, place) };
+        };
+        if let Some((_, is_recursive)) = self.open.iter_mut().find(|(id, _)| *id == family.id) {
+            *is_recursive = true;
+            return json!({ "$ref": family.id });
+        }
+        self.open.push((family.id.clone(), false));
+        let schema = self.of_members(&family.all, place);
+        let is_recursive = self.open.pop().is_some_and(|(_, is_recursive)| is_recursive);
+        if is_recursive {
+            let reference = self.pool.share_as(family.id.clone(), schema.clone(), place);
+            return if inline { schema } else { reference };
+        }
+        if inline || schema.get("properties").is_none() { schema } else { self.pool.share(schema, place) }
+    }
+
+    /// The schema of an object itself.
+    fn of_members(&mut self, object: &Object, place: &Place) -> Value {
+        let object = as_map(object);
         let mut properties = Map::new();
         let mut required = Vec::new();
         for (name, prop) in &object.props {
@@ -33,7 +52,7 @@ impl Schemas {
             self.explain(Subject::Map, place.text.clone(), why);
             schema.insert("additionalProperties".into(), self.of_shape(keyed, &place.keyed()));
         }
-        if inline || object.props.is_empty() { schema.into() } else { self.pool.share(schema.into(), place) }
+        schema.into()
     }
 
     /// The schema of a form.

@@ -60,6 +60,8 @@ pub(crate) struct Schemas {
     pub(crate) settings: Settings,
     pub(crate) families: Families,
     pub(crate) pool: Pool,
+    /// The families whose schemas are being written, and whether they were met again below themselves.
+    pub(crate) open: Vec<(String, bool)>,
     pub(crate) explanations: Vec<Explanation>,
 }
 
@@ -69,6 +71,7 @@ impl Schemas {
             settings: settings.clone(),
             families: Families::default(),
             pool: Pool::default(),
+            open: Vec::new(),
             explanations: Vec::new(),
         }
     }
@@ -140,7 +143,11 @@ impl Schemas {
 
     fn nullable(&self, mut schema: Value) -> Value {
         if schema.get("$ref").is_some() {
-            return json!({"anyOf": [schema, {"type": "null"}]});
+            let none = match self.settings.version {
+                Version::V31 => json!({"type": "null"}),
+                Version::V30 => json!({"type": "object", "nullable": true, "enum": [null]}),
+            };
+            return json!({"anyOf": [schema, none]});
         }
         if let Some(Value::Array(values)) = schema.get_mut("enum") {
             values.push(Value::Null);

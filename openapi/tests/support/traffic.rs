@@ -25,7 +25,7 @@ fn json_value() -> impl Strategy<Value = Value> {
         ]
         .prop_map(Value::from),
     ];
-    leaf.prop_recursive(3, 20, 4, |inner| {
+    leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
             proptest::collection::btree_map("id|name|tags|owner|[0-9]{3}", inner, 0..4)
