@@ -51,7 +51,12 @@ async fn open_connections_are_reset_at_once() {
     let (_origin, proxy) = rig().await;
     let mut open = TcpStream::connect(proxy.address()).await.unwrap();
     open.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n").await.unwrap();
-    wait::until("the connection", SOON, async || Ok(anyhow::ensure!(proxy.counts().connections == 1))).await.unwrap();
+    wait::until("the connection", SOON, async || {
+        anyhow::ensure!(proxy.counts().connections == 1);
+        Ok(())
+    })
+    .await
+    .unwrap();
 
     proxy.set(Mode::Reset).await.unwrap();
 
@@ -68,7 +73,10 @@ async fn black_hole_swallows_and_what_was_swallowed_breaks_the_connection() {
     proxy.set(Mode::BlackHole).await.unwrap();
     let mut open = TcpStream::connect(proxy.address()).await.unwrap();
     open.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-    let all = async || Ok(anyhow::ensure!(proxy.counts().swallowed_bytes == 27));
+    let all = async || {
+        anyhow::ensure!(proxy.counts().swallowed_bytes == 27);
+        Ok(())
+    };
     wait::until("swallowed bytes", SOON, all).await.unwrap();
     proxy.set(Mode::Pass).await.unwrap();
 
@@ -107,7 +115,12 @@ async fn reply_hangs_after_its_head() {
 
     let mut open = TcpStream::connect(proxy.address()).await.unwrap();
     open.write_all(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc").await.unwrap();
-    wait::until("the cut", SOON, async || Ok(anyhow::ensure!(proxy.counts().cuts == 1))).await.unwrap();
+    wait::until("the cut", SOON, async || {
+        anyhow::ensure!(proxy.counts().cuts == 1);
+        Ok(())
+    })
+    .await
+    .unwrap();
     proxy.set(Mode::Pass).await.unwrap();
     let mut read = Vec::new();
     let _ = tokio::time::timeout(SOON, open.read_to_end(&mut read)).await.unwrap();
@@ -123,7 +136,11 @@ async fn slow_bytes_are_all_there_and_go_at_once_when_it_ends() {
 
     let (post, call) = (post(), async |post: &Call| client::call(proxy.address(), post).await);
     let healed = async {
-        wait::until("a pause", SOON, async || Ok(anyhow::ensure!(proxy.counts().throttled > 0))).await?;
+        wait::until("a pause", SOON, async || {
+            anyhow::ensure!(proxy.counts().throttled > 0);
+            Ok(())
+        })
+        .await?;
         proxy.set(Mode::Pass).await
     };
     let (reply, healed) = tokio::join!(call(&post), healed);

@@ -23,7 +23,8 @@ pub(super) fn line(seq: u64) -> String {
     let operation = usize::try_from(seq).unwrap() % OPERATIONS;
     let collection = format!("/{}/{}", AREAS[operation / 50], RESOURCES[operation / 5 % 10]);
     let item = format!("{collection}/{}", 100_000 + seq);
-    let resource = json!({"id": 100_000 + seq, "name": format!("thing {seq}"), "active": seq % 3 == 0, "price": 1.5});
+    let resource =
+        json!({"id": 100_000 + seq, "name": format!("thing {seq}"), "active": seq.is_multiple_of(3), "price": 1.5});
     let (method, path, status, sent, answer) = match operation % 5 {
         0 => ("get", collection, 200, String::new(), json!({"items": [resource], "total": seq}).to_string()),
         1 => ("post", collection, 201, json!({"name": "thing", "price": 1.5}).to_string(), resource.to_string()),
