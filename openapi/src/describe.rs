@@ -32,7 +32,8 @@ use schemas::Schemas;
 pub struct Description {
     /// The OpenAPI document, its keys in the order in which it should be written.
     pub document: Value,
-    /// Why each template, format, enum and map is there, and what was left out; in the order of the document.
+    /// Why each template, format, enum and map is there, and what was left out: templates and left out
+    /// operations first, then in the order of the document.
     pub explanations: Vec<Explanation>,
     /// What the exchanges say against the given document; sorted by place.
     pub contradictions: Vec<Contradiction>,

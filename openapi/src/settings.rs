@@ -9,8 +9,9 @@ pub struct Settings {
     pub title: Option<String>,
     /// Schemas only, or the observed examples too.
     pub mode: Mode,
-    /// How many observations a conclusion needs that one could refute: a weak format, an enum (and at least five a
-    /// value), a required parameter. From 1; 0 counts as 1. Default 3.
+    /// How many observations a conclusion needs that the next one could refute: a format that may be chance, the type of
+    /// written values, a required parameter or header. An enum needs twice that and two more for each of its words. From
+    /// 1; 0 counts as 1. Default 3.
     pub min_evidence: u32,
     /// Whether each operation carries the extension `x-tributary`: count, first and last seen, statuses, durations.
     pub evidence: bool,

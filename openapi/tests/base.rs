@@ -104,3 +104,24 @@ fn what_the_traffic_contradicts_is_reported() {
         ]
     );
 }
+
+#[test]
+fn an_operation_id_that_is_taken_gets_another() {
+    let mut document = pets();
+    document["paths"]["/pets/{name}"]["get"]["operationId"] = json!("createOwner");
+    let calls = [call("post", "/v1/owners").answers(201, json!({"id": 1}))];
+
+    let extended = extended(&document, &calls).document;
+
+    assert_eq!(extended["paths"]["/owners"]["post"]["operationId"], "createOwner2");
+}
+
+#[test]
+fn the_version_of_the_document_decides() {
+    let calls = [call("get", "/v1/owners/1").answers(200, json!({"id": null, "name": "a b"}))];
+
+    let description = extended(&pets(), &calls);
+
+    let owner = &description.document["components"]["schemas"]["Owner"]["properties"];
+    assert_eq!(owner["id"], json!({"description": "Only null was seen."}));
+}

@@ -64,6 +64,21 @@ proptest! {
     }
 
     #[test]
+    fn an_exchange_changes_only_what_it_teaches(calls in traffic(40)) {
+        let document = |calls: &[Call]| describe(&learner(calls), HOST, &Settings::default(), None).document;
+        let before = document(&calls);
+        let mut more = calls.clone();
+        more.push(call("get", "/zebras/1/stripes").answers(200, json!({"stripes": [1.5], "zebra": 1})));
+        let after = document(&more);
+
+        for part in ["/paths", "/components/schemas", "/components/securitySchemes"] {
+            for (name, old) in before.pointer(part).and_then(Value::as_object).into_iter().flatten() {
+                prop_assert_eq!(&after.pointer(part).unwrap()[name], old, "{} {}", part, name);
+            }
+        }
+    }
+
+    #[test]
     fn nothing_panics(pathname in "\\PC{0,30}", body in "\\PC{0,40}", media in "\\PC{0,20}", header in "\\PC{0,20}",
                       status in 100u16..=999, cut in any::<bool>(), version in any::<bool>()) {
         let facts = json!({"bytes": 100, "kept": body.len(), "truncated": cut});

@@ -27,10 +27,12 @@ impl Base {
         let mut document = self.document.clone();
         let names = self.free_names(observed);
         let mut new_parts: Vec<Value> = Vec::new();
+        let mut ids = self.operation_ids();
         if let Some(paths) = object_at(&mut document, &["paths"]) {
             for (template, item) in members(observed.get("paths")) {
                 let mut item = item.clone();
                 renamed(&mut item, &names);
+                with_free_ids(&mut item, &mut ids);
                 self.extend_paths(paths, template, item, observed, &mut new_parts);
             }
         }
@@ -163,6 +165,13 @@ impl Base {
         list.filter_map(|parameter| identity(self.resolved(parameter))).collect()
     }
 
+    /// The operation ids of the document.
+    fn operation_ids(&self) -> BTreeSet<String> {
+        let items = members(self.document.get("paths")).map(|(_, item)| item);
+        let operations = items.flat_map(|item| VERBS.into_iter().filter_map(move |verb| item.get(verb)));
+        operations.filter_map(|operation| operation.get("operationId")?.as_str()).map(str::to_owned).collect()
+    }
+
     /// For each observed component a name that the document has not, or has for the same thing.
     fn free_names(&self, observed: &Value) -> BTreeMap<(String, String), String> {
         let mut names = BTreeMap::new();
@@ -268,6 +277,19 @@ fn add_path_parameters(operation: &mut Value, path: &str, item: &Value, shared: 
     let Some(members) = operation.as_object_mut().filter(|_| !parameters.is_empty()) else { return };
     if let Some(list) = members.entry("parameters").or_insert_with(|| json!([])).as_array_mut() {
         list.splice(0..0, parameters);
+    }
+}
+
+/// Gives the operations of an item other ids where theirs are taken.
+fn with_free_ids(item: &mut Value, taken: &mut BTreeSet<String>) {
+    for verb in VERBS {
+        let Some(Value::String(id)) = item.get_mut(verb).and_then(|operation| operation.get_mut("operationId")) else {
+            continue;
+        };
+        let mut candidates = std::iter::once(id.clone()).chain((2..).map(|n| format!("{id}{n}")));
+        if let Some(free) = candidates.find(|candidate| taken.insert(candidate.clone())) {
+            *id = free;
+        }
     }
 }
 
