@@ -177,6 +177,9 @@ impl Seen {
     }
 }
 
+/// A fraction as programs write it has up to 17 digits that count, and zeros before them: `0.00012345678901234567`.
+const MAX_DECIMAL_LEN: usize = 24;
+
 fn number(text: &str, seen: Seen) -> Option<Form> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !seen.only(Seen::DIGIT | Seen::DASH | Seen::DOT) || digits.contains(['-', '_']) || digits.is_empty() {
@@ -188,7 +191,7 @@ fn number(text: &str, seen: Seen) -> Option<Form> {
         None if plain && whole.len() <= 18 => Some(Form::Integer),
         None => Some(if text.starts_with('-') { Form::Slug } else { Form::Digits }),
         Some(fraction) if plain && !whole.is_empty() && !fraction.is_empty() && !fraction.contains('.') => {
-            (digits.len() <= 18).then_some(Form::Decimal)
+            (digits.len() <= MAX_DECIMAL_LEN).then_some(Form::Decimal)
         }
         Some(_) => None,
     }

@@ -169,3 +169,33 @@ fn resources_that_are_alike_stay_names_when_they_come_again_and_again() {
 
     assert_eq!(paths(&calls).len(), 50);
 }
+
+#[test]
+fn values_answered_with_maps_of_different_keys_share_one_sub_tree() {
+    let currencies = ["EUR", "USD", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "JPY", "AUD"];
+    let calls = currencies.iter().zip(10..).map(|(currency, n)| {
+        call("get", &format!("/prices/{currency}")).answers(200, json!({ format!("{n}17"): 1.5, format!("{n}23"): 20 }))
+    });
+
+    assert_eq!(paths(&calls.collect::<Vec<_>>()), ["/prices/{priceId}"]);
+}
+
+#[test]
+fn values_answered_with_maps_of_rare_names_share_one_sub_tree() {
+    let word =
+        |n: usize| ["able", "baker", "charlie", "dog", "easy", "fox", "george"].map(|it| format!("{it}{}", letters(n)));
+    let locales =
+        ["de-DE", "de-AT", "en-GB", "en-US", "fr-FR", "fi-FI", "sv-SE", "it-IT", "es-ES", "nl-NL", "pl-PL", "da-DK"];
+    let calls = locales.iter().enumerate().flat_map(|(locale, name)| {
+        (0..6).map(move |n| {
+            let texts = word(locale * 6 + n).map(|key| (key, Value::from("text"))).into_iter();
+            call("get", &format!("/translations/{name}")).answers(200, Value::Object(texts.collect()))
+        })
+    });
+
+    assert_eq!(paths(&calls.collect::<Vec<_>>()), ["/translations/{translationId}"]);
+}
+
+fn letters(n: usize) -> String {
+    [n / 26, n % 26].map(|digit| char::from(b'a' + digit as u8)).iter().collect()
+}

@@ -228,3 +228,44 @@ fn what_teaches_nothing_is_left_out_and_counted() {
     assert_eq!(left_out, [(Reason::Aborted, 1), (Reason::LocalReply, 1), (Reason::Status, 1)]);
     assert_eq!(learner.hosts().count(), 0);
 }
+
+#[test]
+fn fields_that_only_a_cut_form_lacks_are_required() {
+    let whole = call("post", "/token").sends_text("application/x-www-form-urlencoded", "grant=a&client=b");
+    let facts = json!({"bytes": 16, "kept": 9, "truncated": true});
+    let cut =
+        call("post", "/token").sends_text("application/x-www-form-urlencoded", "grant=a&c").meta("requestBody", facts);
+
+    let description = document(&[whole.clone(), whole, cut]);
+
+    let content = &description["paths"]["/token"]["post"]["requestBody"]["content"];
+    assert_eq!(content["application/x-www-form-urlencoded"]["schema"]["required"], json!(["client", "grant"]));
+}
+
+#[test]
+fn fields_of_a_multipart_body_with_bytes_are_read() {
+    // --p, the field "caption" with "Oak", the file "photo" with the bytes ff fe.
+    let base64 = "LS1wDQpjb250ZW50LWRpc3Bvc2l0aW9uOiBmb3JtLWRhdGE7IG5hbWU9ImNhcHRpb24iDQoNCk9haw0KLS1wDQpjb250ZW50LWRpc3Bvc2l0\
+                  aW9uOiBmb3JtLWRhdGE7IG5hbWU9InBob3RvIjsgZmlsZW5hbWU9ImEucG5nIg0KDQr//g0KLS1wLS0NCg==";
+    let facts = json!({"bytes": 142, "kept": 142, "truncated": false, "base64": base64});
+    let call = call("post", "/photos").sends_text("multipart/form-data; boundary=p", "").meta("requestBody", facts);
+
+    let description = document(&[call]);
+
+    let content = &description["paths"]["/photos"]["post"]["requestBody"]["content"];
+    let schema = &content["multipart/form-data"]["schema"];
+    assert_eq!(schema["properties"]["photo"], json!({"type": "string", "format": "binary"}));
+    assert_eq!(schema["properties"]["caption"]["type"], "string");
+    assert_eq!(schema["required"], json!(["caption", "photo"]));
+}
+
+#[test]
+fn numbers_with_all_their_digits_are_numbers() {
+    let calls = ["-99.92999999999999", "123.46000000000001", "0.000012345678901234567"];
+    let calls = calls.map(|lon| call("get", &format!("/stores?lon={lon}")));
+
+    let description = document(&calls);
+
+    let parameter = &description["paths"]["/stores"]["get"]["parameters"][0];
+    assert_eq!((&parameter["name"], &parameter["schema"]), (&json!("lon"), &json!({"type": "number"})));
+}

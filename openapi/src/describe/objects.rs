@@ -8,10 +8,7 @@ use super::{
     Subject,
     schemas::{Place, Schemas},
 };
-use crate::sketch::{Body, Object, Shape};
-
-/// Names from which on an object may be a map, if each of them is rare.
-const MAP_NAMES: usize = 20;
+use crate::sketch::{Body, Object};
 
 impl Schemas {
     /// The schema of an object: a reference to a component, or the schema itself if `inline`.
@@ -61,7 +58,7 @@ impl Schemas {
         let mut required = Vec::new();
         for (name, param) in body.fields.iter() {
             properties.insert(name.to_owned(), self.of_param(param, &format!("{} .{name}", place.text)));
-            if body.whole_forms == body.count && param.present == body.count {
+            if body.whole_forms > 0 && param.present == body.whole_forms {
                 required.push(Value::from(name));
             }
         }
@@ -80,28 +77,13 @@ fn object_schema(properties: Map<String, Value>, required: Vec<Value>) -> Map<St
     schema
 }
 
-/// The object, as a map if its names are so many and so rare that they are data.
+/// The object, as a map if its names are data.
 fn as_map(object: &Object) -> Cow<'_, Object> {
-    let present = object.props.values().fold(0u64, |sum, prop| sum.saturating_add(prop.present));
-    let names = object.props.len() as u64;
-    let is_rare = present.saturating_mul(4) < names.saturating_mul(object.count);
-    if object.props.len() < MAP_NAMES || !is_rare || !is_alike(object) {
+    if !object.has_names_that_are_data() {
         return Cow::Borrowed(object);
     }
     let mut map = Object { count: object.count, cut: object.cut, keyed: object.keyed.clone(), ..Object::default() };
     let keyed = map.keyed.get_or_insert_default();
     object.props.values().for_each(|prop| keyed.merge(&prop.shape));
     Cow::Owned(map)
-}
-
-/// Whether all properties have values of one kind, and objects among them the same first property.
-fn is_alike(object: &Object) -> bool {
-    let kinds = |shape: &Shape| {
-        let first = shape.object.as_ref().map(|object| object.props.keys().next().cloned());
-        let is_number = shape.integers > 0 || shape.decimals > 0;
-        (shape.texts.is_some(), first, shape.array.is_some(), shape.booleans > 0, is_number)
-    };
-    let mut all = object.props.values().map(|prop| kinds(&prop.shape));
-    let first = all.next();
-    all.all(|kinds| Some(&kinds) == first.as_ref())
 }

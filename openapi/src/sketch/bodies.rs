@@ -2,11 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use tributary_http_types::{BodyFacts, Fields};
 
 use super::{
-    Examples, Kind, Media, Params, Shape,
+    Examples, Extent, Kind, Media, Params, Shape,
     json::Json,
     multipart::{Part, parts},
     truncated::sure_part,
@@ -55,6 +56,16 @@ pub(crate) struct Content<'a> {
 impl Content<'_> {
     fn is_cut(&self) -> bool {
         self.facts.is_some_and(|facts| facts.truncated)
+    }
+
+    fn extent(&self) -> Extent {
+        if self.is_cut() { Extent::Cut } else { Extent::Whole }
+    }
+
+    /// The bytes of a body that is not text.
+    fn bytes(&self) -> Option<Vec<u8>> {
+        let base64 = self.facts.filter(|_| self.text.is_empty())?.base64.as_deref()?;
+        base64::engine::general_purpose::STANDARD.decode(base64).ok()
     }
 
     fn is_binary(&self) -> bool {
@@ -141,7 +152,7 @@ impl Body {
             false => content.text,
         };
         for (name, values) in Fields::from_query(text).iter() {
-            self.fields.add(name, values.iter().map(String::as_str));
+            self.fields.add_in(name, values.iter().map(String::as_str), content.extent());
         }
         self.whole_forms = self.whole_forms.saturating_add(u64::from(!content.is_cut()));
         true
@@ -150,7 +161,9 @@ impl Body {
     fn add_multipart(&mut self, content: &Content, boundary: &str) -> bool {
         let mut fields = Fields::new();
         let mut files: Vec<&str> = Vec::new();
-        let parts = parts(content.text, boundary);
+        let bytes = content.bytes();
+        let text = bytes.as_deref().map_or(Cow::Borrowed(content.text), String::from_utf8_lossy);
+        let parts = parts(&text, boundary);
         let read = !parts.is_empty();
         for part in parts {
             match part {
@@ -160,9 +173,9 @@ impl Body {
             }
         }
         for (name, values) in fields.iter() {
-            self.fields.add(name, values.iter().map(String::as_str));
+            self.fields.add_in(name, values.iter().map(String::as_str), content.extent());
         }
-        files.into_iter().for_each(|name| self.fields.add_file(name));
+        files.into_iter().for_each(|name| self.fields.add_file(name, content.extent()));
         self.whole_forms = self.whole_forms.saturating_add(u64::from(read && !content.is_cut()));
         read
     }

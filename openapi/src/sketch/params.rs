@@ -19,7 +19,7 @@ pub(crate) struct Params(BTreeMap<Box<str>, Param>);
 /// One name: query parameter, header, cookie, field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Param {
-    /// In how many exchanges it was there.
+    /// In how many exchanges it was there, of those of which all is known.
     pub(crate) present: u64,
     /// In how many of them more than once.
     pub(crate) repeated: u64,
@@ -29,24 +29,46 @@ pub(crate) struct Param {
     pub(crate) texts: Texts,
 }
 
+/// Whether all names of an exchange are known: what a cut form lacks, it may have had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Whole,
+    Cut,
+}
+
+impl Extent {
+    /// What it adds to the count of the exchanges that have a name.
+    const fn presence(self) -> u64 {
+        match self {
+            Extent::Whole => 1,
+            Extent::Cut => 0,
+        }
+    }
+}
+
 impl Params {
     /// Adds the values that one exchange has under a name.
     pub(crate) fn add<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v str>) {
+        self.add_in(name, values, Extent::Whole);
+    }
+
+    /// Adds a file that one exchange has under a name.
+    pub(crate) fn add_file(&mut self, name: &str, extent: Extent) {
+        let Some(param) = self.slot(name) else { return };
+        param.present = param.present.saturating_add(extent.presence());
+        param.files = param.files.saturating_add(1);
+    }
+
+    /// Adds the values that a form, whole or cut, has under a name.
+    pub(crate) fn add_in<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v str>, extent: Extent) {
         let Some(param) = self.slot(name) else { return };
         let mut count = 0;
         for value in values {
             param.texts.add(value);
             count += 1;
         }
-        param.present = param.present.saturating_add(1);
+        param.present = param.present.saturating_add(extent.presence());
         param.repeated = param.repeated.saturating_add(u64::from(count > 1));
-    }
-
-    /// Adds a file that one exchange has under a name.
-    pub(crate) fn add_file(&mut self, name: &str) {
-        let Some(param) = self.slot(name) else { return };
-        param.present = param.present.saturating_add(1);
-        param.files = param.files.saturating_add(1);
     }
 
     fn slot(&mut self, name: &str) -> Option<&mut Param> {

@@ -15,7 +15,7 @@ const LEVELS: usize = 2;
 /// The marks of a place, and how many of them are names of properties. Only answers of success leave a mark.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
-    /// Hash of each mark, and whether it is the name of a property.
+    /// Hash of each mark, and whether it is the name of a property (or stands for all those of a map).
     marks: BTreeMap<u64, bool>,
 }
 
@@ -55,7 +55,12 @@ impl Marks {
 
     fn add_shape(&mut self, shape: &Shape, prefix: &str) {
         if let Some(object) = &shape.object {
-            for name in object.props.keys() {
+            // The names in a map are data, each place has others; that it is one is what places share.
+            let has_data = object.has_names_that_are_data();
+            if object.keyed.is_some() || has_data {
+                self.marks.insert(hash(&format!("{prefix}.*")), true);
+            }
+            for name in object.props.keys().filter(|_| !has_data) {
                 self.marks.insert(hash(&format!("{prefix}.{name}")), true);
             }
         }
