@@ -21,6 +21,7 @@ mod base;
 mod call;
 mod credentials;
 mod describe;
+pub mod diff;
 mod form;
 mod hash;
 mod learner;
