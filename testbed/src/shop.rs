@@ -14,3 +14,6 @@ mod values;
 pub use compare::{Figures, Share, compare};
 pub use contract::{Body, Operation, Parameter, Place, Response, Security, Shop};
 pub use traffic::{Kind, Made, Traffic};
+
+#[cfg(test)]
+mod tests;

@@ -3,13 +3,23 @@
 use anyhow::{Result, ensure};
 use libtest_mimic::{Failed, Trial};
 use serde_json::{Value, json};
-use tributary_testbed::validators::{Document, VALIDATORS, check};
+use tributary_http_types::HttpExchange;
+use tributary_openapi::{Learner, Mode, Settings, Version, describe};
+use tributary_testbed::{
+    shop::Shop,
+    validators::{Document, VALIDATORS, check},
+};
 
 /// The tests; they need neither Envoy nor Kafka.
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("valid_documents_of_both_versions_are_accepted", valid_documents_of_both_versions_are_accepted),
         trial("both_validators_find_each_fault", both_validators_find_each_fault),
+        trial(
+            "documents_inferred_from_any_traffic_of_the_shop_are_valid",
+            documents_inferred_from_any_traffic_of_the_shop_are_valid,
+        ),
+        trial("contract_of_the_shop_is_valid", contract_of_the_shop_is_valid),
     ]
 }
 
@@ -52,6 +62,32 @@ fn both_validators_find_each_fault() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// From one exchange to thousands, in both versions, with and without examples.
+fn documents_inferred_from_any_traffic_of_the_shop_are_valid() -> Result<()> {
+    let shop = Shop::read()?;
+    let mut documents = Vec::new();
+    for (seed, count) in [(1, 0), (2, 1), (3, 7), (4, 60), (5, 600), (6, 4_000)] {
+        let mut learner = Learner::new();
+        for made in shop.traffic(seed).take(count) {
+            learner.learn(&HttpExchange::from_line(&made.line)?);
+        }
+        for version in [Version::V30, Version::V31] {
+            for mode in [Mode::Gen, Mode::Replay] {
+                let settings = Settings { version, mode, ..Settings::default() };
+                let content = describe(&learner, "api.shop.example", &settings, None).document;
+                documents.push(Document { name: format!("{count} exchanges, {version:?}, {mode:?}"), content });
+            }
+        }
+    }
+
+    check(&documents)
+}
+
+fn contract_of_the_shop_is_valid() -> Result<()> {
+    let file = xtask::parts::workspace_root().join("openapi").join("testdata").join("shop.yaml");
+    check(&[Document::read(&file)?])
 }
 
 fn operation() -> Value {

@@ -18,6 +18,7 @@ impl Figures {
             self.wrong.push(format!("{place}: {of_contract} in the contract, {of_description} in the description"));
             return;
         }
+        let (wanted, found) = (without_null(wanted), without_null(found));
         let format = |schema: &Value| schema["format"].as_str().filter(|it| VISIBLE.contains(it)).map(str::to_owned);
         if let (wanted, found) = (format(wanted), format(found))
             && (wanted.is_some() || found.is_some())
@@ -62,6 +63,16 @@ impl Figures {
                 self.miss(&format!("{place}.{name}: not in the contract"));
             }
         }
+    }
+}
+
+/// The schema of what is not `null`, where that is an alternative of its own.
+fn without_null(schema: &Value) -> &Value {
+    let several = schema["anyOf"].as_array().or(schema["oneOf"].as_array()).map(Vec::as_slice).unwrap_or_default();
+    let mut others = several.iter().filter(|one| one["type"] != "null");
+    match (others.next(), others.next()) {
+        (Some(one), None) => one,
+        _ => schema,
     }
 }
 
