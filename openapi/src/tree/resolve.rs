@@ -16,7 +16,7 @@ use crate::{
     call::Verb,
     form::Form,
     sketch::{Operation, Texts},
-    words::{camel, singular_words},
+    words::{camel, is_plural, singular_words},
 };
 
 /// Literals alike from which on they are values of a parameter, if they are mostly slugs.
@@ -292,8 +292,10 @@ fn is_many(alike: &[&&Literal], is_telling: bool, steps: &[Step]) -> bool {
     let words = alike.iter().filter(|literal| literal.rank.is_word()).count();
     let is_seldom = passed <= SELDOM.saturating_mul(alike.len() as u64);
     let follows_name = steps.iter().any(|step| matches!(step, Step::Literal(name) if !Rank::is_prefix(name)));
+    // What follows the name of a collection is one of its members: `/categories/garden`, `/prices/EUR`.
+    let follows_plural = matches!(steps.last(), Some(Step::Literal(name)) if is_plural(name));
     let enough = match (follows_name, is_telling) {
-        (true, true) if words * 2 < alike.len() => MANY,
+        (true, true) if follows_plural || words * 2 < alike.len() => MANY,
         _ if is_seldom => MANY_WITHOUT_SIGNS,
         (true, true) => MANY_WORDS,
         // At the root nothing that comes again and again is a value, unless there is no end of it.
