@@ -16,10 +16,13 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     ports::Port,
-    process::{Log, Process},
+    process::{Launch, Log, Process},
     wait,
 };
 use files::Files;
+
+/// Envoy starts in well under a second on an idle machine, of which the wasm takes most.
+const START_WITHIN: Duration = Duration::from_secs(60);
 
 /// An update of the listeners is taken or refused in this time.
 const UPDATE_WITHIN: Duration = Duration::from_secs(30);
@@ -27,6 +30,7 @@ const UPDATE_WITHIN: Duration = Duration::from_secs(30);
 /// A running Envoy. Dropping it kills it.
 #[derive(Debug)]
 pub struct Envoy {
+    launch: Launch,
     process: Process,
     addresses: Addresses,
     files: Files,
@@ -111,6 +115,21 @@ impl Envoy {
     /// The process: to kill, stop, pause, measure.
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// Starts it again after its end, with the same addresses and the configuration that was accepted last, and waits until
+    /// it takes traffic. Its counters begin anew.
+    ///
+    /// # Errors
+    /// It still runs, or does not start.
+    pub async fn start_again(&mut self) -> Result<()> {
+        ensure!(!self.process.is_running(), "envoy still runs");
+        self.process = self.launch.start(&self.files.scratch.log("envoy"))?;
+        self.ready().await
+    }
+
+    async fn ready(&self) -> Result<()> {
+        self.process.ready(START_WITHIN, async || admin::workers_run(self.addresses.admin).await).await
     }
 
     /// Envoy's log, the filter's lines among it.

@@ -1,19 +1,16 @@
 //! How an Envoy is to be started.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
 use xtask::parts;
 
-use super::{Addresses, Config, Envoy, Upstream, admin, files::Files, listeners};
+use super::{Addresses, Config, Envoy, Upstream, files::Files, listeners};
 use crate::{
     ports::{self, Port},
     process::{Launch, Scratch},
 };
-
-/// Envoy starts in well under a second on an idle machine, of which the wasm takes most.
-const START_WITHIN: Duration = Duration::from_secs(60);
 
 type Edit = Box<dyn FnOnce(&mut Config) -> Result<()> + Send>;
 
@@ -164,9 +161,10 @@ impl EnvoyBuilder {
         let concurrency = self.concurrency;
         let config = self.configure(&addresses, &files)?;
         files.write(config.clone(), 1)?;
-        let process = launch(program, &files, concurrency, &arguments).start(&files.scratch.log("envoy"))?;
-        let envoy = Envoy { process, addresses, files, config, version: 1 };
-        envoy.process.ready(START_WITHIN, async || admin::workers_run(envoy.addresses.admin).await).await?;
+        let launch = launch(program, &files, concurrency, &arguments);
+        let process = launch.start(&files.scratch.log("envoy"))?;
+        let envoy = Envoy { launch, process, addresses, files, config, version: 1 };
+        envoy.ready().await?;
         Ok(envoy)
     }
 
