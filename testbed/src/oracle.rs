@@ -10,6 +10,7 @@
 //! [`Mint`] makes exchange number n the same way each time, so clients, origin and judge agree on every byte without
 //! talking to each other. [`judge()`] is a pure function, and its tests show that it catches each kind of fault.
 
+mod death;
 mod evidence;
 mod identity;
 mod judge;
@@ -17,6 +18,7 @@ mod load;
 mod mint;
 mod verdict;
 
+pub use death::Death;
 pub use evidence::{Counters, Evidence};
 pub use identity::unsettled;
 pub use judge::judge;

@@ -1,10 +1,8 @@
 //! The whole path wired together: app ← Envoy with the filter → collector → topic (or file).
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod books;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -16,13 +14,12 @@ use crate::{
     envoy::{Envoy, EnvoyBuilder},
     kafka::Kafka,
     message::{Asked, Call, Reply},
-    oracle::{self, Evidence, Ledger},
+    oracle::Death,
     origin::{Answer, Origin},
     process::{Scratch, keep_nothing},
     proxy::Proxy,
     recordings::{Line, Recordings},
     users::Users,
-    wait,
 };
 
 /// The most time from the end of an exchange to its line in the topic, on a busy machine without faults.
@@ -150,7 +147,16 @@ impl StackBuilder {
         let posts_to = proxy.as_ref().map_or(collector.address(), Proxy::address);
         let envoy = self.envoy.users(app.address()).collector(posts_to);
         let envoy = envoy.with_bare_listener().start().await?;
-        Ok(Stack { envoy, collector, proxy, app, sink: self.sink, recordings: Mutex::default(), scratch })
+        Ok(Stack {
+            envoy,
+            collector,
+            proxy,
+            app,
+            sink: self.sink,
+            recordings: Mutex::default(),
+            deaths: Vec::new(),
+            scratch,
+        })
     }
 }
 
@@ -165,6 +171,8 @@ pub struct Stack {
     sink: Sink,
     /// Opened with the first look: the topic may come late.
     recordings: Mutex<Option<Recordings>>,
+    /// The Envoys of this stack that have ended.
+    deaths: Vec<Death>,
     scratch: Scratch,
 }
 
@@ -290,47 +298,6 @@ impl Stack {
         Ok(recordings.read().await?.to_vec())
     }
 
-    /// Waits until nothing is pending in any VM of the filter and the collector has heard their last word, then
-    /// returns all that the judge needs.
-    ///
-    /// When the account does not settle within `within`, the evidence is returned as it is: the judge then says what is
-    /// wrong with it.
-    ///
-    /// # Errors
-    /// Envoy, collector or Kafka do not answer.
-    pub async fn evidence(&self, within: Duration) -> Result<Evidence> {
-        self.evidence_after(0, within).await
-    }
-
-    /// The same for a ledger: waits besides until the filter has counted every exchange that was answered. It tells
-    /// Envoy of them with its next post, so an account may look settled before.
-    ///
-    /// # Errors
-    /// As [`evidence`](Self::evidence).
-    pub async fn evidence_of(&self, ledger: &Ledger) -> Result<Evidence> {
-        self.evidence_after(ledger.answered() as u64, oracle::SETTLED_WITHIN).await
-    }
-
-    async fn evidence_after(&self, seen: u64, within: Duration) -> Result<Evidence> {
-        let deadline = Instant::now() + within;
-        let mut last = self.books().await?;
-        let _ = wait::until("a settled account", within, async || {
-            last = self.books().await?;
-            let counted = last.0.get("seen").copied().unwrap_or(0);
-            ensure!(counted >= seen, "the filter has counted {counted} of {seen}");
-            let unsettled = oracle::unsettled(&last.0, &last.1);
-            ensure!(unsettled.is_empty(), unsettled.join("; "));
-            Ok(())
-        })
-        .await;
-        let mut recordings = self.recordings().await?;
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(5));
-        let lines = tokio::time::timeout(left, recordings.read()).await.context("read the topic in time")??;
-        let (filter, accounting) = last;
-        let collector_restarts = self.collector.restarts();
-        Ok(Evidence { lines: lines.to_vec(), filter, accounting, collector_restarts })
-    }
-
     async fn recordings(&self) -> Result<MappedMutexGuard<'_, Recordings>> {
         let mut held = self.recordings.lock().await;
         if held.is_none() {
@@ -340,10 +307,6 @@ impl Stack {
             });
         }
         MutexGuard::try_map(held, Option::as_mut).ok().context("recordings")
-    }
-
-    async fn books(&self) -> Result<(oracle::Counters, crate::collector::Accounting)> {
-        Ok((self.envoy.stats().await?.filter(), self.collector.accounting().await?))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::collector::{Accounting, SourceAccount};
 const OF_POSTS: [&str; 2] = ["posts", "post_failures"];
 
 /// Gauges that only the post header carries.
-const GAUGES: [&str; 3] = ["open", "queued", "in_flight"];
+pub(super) const GAUGES: [&str; 3] = ["open", "queued", "in_flight"];
 
 /// Why the account is not at rest: something is pending in a VM, or the collector has not heard the last word of one.
 /// Empty when it is.

@@ -1,9 +1,6 @@
 //! An Envoy that dies without a word: what is lost with it was told before.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -116,13 +113,26 @@ pub(super) async fn what_was_open_when_envoy_died_was_told_before(bed: &Bed) -> 
         let lost = OPEN + 40 - delivered.len() as u64;
         ensure!(lost <= OPEN, "{death:?}: {lost} lost");
         ensure!(told.captured == OPEN + 40, "{death:?}: {told:?}");
-        // A killed one says nothing more: all of them are lost, and the last report has said so.
+        // A killed one says nothing more: all of them are lost, the last report has said so, and so does the collector.
         if matches!(death, Death::Kill) {
             ensure!(lost == told.pending, "{death:?}: {lost} lost, told {told:?}");
+            is_called_silent(&stack).await?;
         }
         gate.open();
     }
     Ok(())
+}
+
+/// The collector stays ready, and warns of the source that it has not heard of for three heartbeats.
+async fn is_called_silent(stack: &Stack) -> Result<()> {
+    wait::until("a warning of the dead source", PATIENCE, async || {
+        let reply = stack.collector.call(&Call::get("/ready")).await?;
+        let text = String::from_utf8_lossy(&reply.body).into_owned();
+        ensure!(reply.status == 200 && text.contains(" is silent for "), "{} {text}", reply.status);
+        ensure!(text.contains(&format!("with {OPEN} exchanges pending")), "{text}");
+        Ok(())
+    })
+    .await
 }
 
 /// What the filter told last, all its VMs together.
@@ -153,21 +163,11 @@ impl Told {
     }
 }
 
-/// The lines and the account when the collector has finished with the last post: its account has not changed for a
-/// second, and nobody is left who posts.
+/// The lines and the account when the collector has finished with the last post.
 async fn at_rest(stack: &Stack) -> Result<(Vec<Line>, Accounting)> {
-    let (mut last, mut since) = (stack.collector.accounting().await?, Instant::now());
-    wait::until("a collector at rest", PATIENCE, async || {
-        let now = stack.collector.accounting().await?;
-        if now != last {
-            (last, since) = (now, Instant::now());
-        }
-        ensure!(since.elapsed() >= Duration::from_secs(1), "it still works: {last:?}");
-        Ok(())
-    })
-    .await?;
-    let lines = stack.lines(usize::try_from(last.accepted)?).await?;
-    Ok((lines, last))
+    let accounting = stack.collector_at_rest().await?;
+    let lines = stack.lines(usize::try_from(accounting.accepted)?).await?;
+    Ok((lines, accounting))
 }
 
 /// The identities of the lines, each once.
