@@ -32,6 +32,7 @@
 
 mod collector;
 mod disk;
+mod envoy;
 mod order;
 mod page;
 mod plan;
@@ -51,7 +52,8 @@ pub use trial::{Scale, Trial};
 
 /// All rows, by group and in the order of the page.
 pub fn rows() -> Vec<&'static Row> {
-    let mut rows: Vec<&Row> = [collector::ROWS, replies::ROWS, disk::ROWS, order::ROWS].into_iter().flatten().collect();
+    let mut rows: Vec<&Row> =
+        [collector::ROWS, replies::ROWS, disk::ROWS, envoy::ROWS, order::ROWS].into_iter().flatten().collect();
     // Stable: within a group the order is the files'.
     rows.sort_by_key(|row| row.group);
     rows

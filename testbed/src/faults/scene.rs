@@ -68,6 +68,11 @@ impl<'a> Scene<'a> {
         self.load.further(exchanges, PATIENCE).await
     }
 
+    /// How many exchanges clients have finished, well or not.
+    pub fn finished(&self) -> u64 {
+        self.load.done()
+    }
+
     /// A counter of the filter, all VMs together: `acked`, `post_failures` …
     ///
     /// # Errors
