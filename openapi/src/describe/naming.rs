@@ -180,15 +180,19 @@ impl Topic {
         let is_all = self.is_collection() && verb != Verb::Post;
         let name = if is_all { pascal(&self.last) } else { singular };
         let what = if is_all { self.last.join(" ") } else { format!("{} {thing}", article(&thing)) };
-        let by: Vec<Vec<String>> = self.by.iter().map(|parameter| self.short(parameter)).collect();
-        let (by_id, by_words) = match by.as_slice() {
-            [] => (String::new(), String::new()),
-            by => (
-                format!("By{}", by.iter().map(|name| pascal(name)).collect::<Vec<_>>().join("And")),
-                format!(" by {}", by.iter().map(|name| name.join(" ")).collect::<Vec<_>>().join(" and ")),
-            ),
-        };
+        let (by_id, by_words) = self.by();
         (format!("{doing}{owners}{name}{by_id}"), format!("{} {what}{of}{by_words}", capitalised(doing)))
+    }
+
+    /// The parameters behind the last resource: `ById`, ` by id`; nothing without any.
+    fn by(&self) -> (String, String) {
+        let names: Vec<Vec<String>> = self.by.iter().map(|parameter| self.short(parameter)).collect();
+        if names.is_empty() {
+            return (String::new(), String::new());
+        }
+        let id = names.iter().map(|name| pascal(name)).collect::<Vec<_>>().join("And");
+        let words = names.iter().map(|name| name.join(" ")).collect::<Vec<_>>().join(" and ");
+        (format!("By{id}"), format!(" by {words}"))
     }
 
     /// `userId` behind `users` is just the id.
