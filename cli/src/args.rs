@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{drain::DrainArgs, openapi::OpenapiArgs, send::SendArgs, tail::TailArgs};
+use crate::{audit::AuditArgs, drain::DrainArgs, openapi::OpenapiArgs, send::SendArgs, tail::TailArgs};
 
 /// Work with the HTTP exchanges that Tributary records into Kafka.
 ///
@@ -31,6 +31,7 @@ pub(crate) enum Command {
     // What they are for stands at their arguments.
     Tail(TailArgs),
     Send(SendArgs),
+    Audit(AuditArgs),
     Drain(DrainArgs),
     Openapi(Box<OpenapiArgs>),
 }
@@ -39,7 +40,7 @@ pub(crate) enum Command {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0   done
-  1   not all was done: lines not delivered, or not yet, or stopped before the end; told on stderr
+  1   not all was done or is there: lines not delivered, or not yet, or absent, or stopped before the end; it is told
   64  the arguments or settings cannot be used
   65  a file, or the topic, is not what it has to be
   66  the input cannot be opened

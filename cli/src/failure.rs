@@ -3,7 +3,7 @@
 use anyhow::Error;
 use tributary_topic::TopicError;
 
-/// Not all was done: lines not delivered, or not yet, or stopped before the end; it was told on stderr.
+/// Not all was done or is there: lines not delivered, or not yet, or absent, or stopped before the end; it was told.
 pub(crate) const EXIT_INCOMPLETE: u8 = 1;
 /// The arguments or settings cannot be used (`sysexits.h`, `EX_USAGE`).
 pub(crate) const EXIT_USAGE: u8 = 64;

@@ -3,11 +3,13 @@
 //! This file connects: arguments → command → exit code.
 
 mod args;
+mod audit;
 mod drain;
 mod failure;
 mod glob;
 mod kafka;
 mod lines;
+mod numbers;
 mod openapi;
 mod send;
 mod stop;
@@ -58,6 +60,7 @@ fn run(args: Args) -> Result<(), Failure> {
             Command::Send(args) => send::run(args).await,
             Command::Drain(args) => drain::run(args).await,
             Command::Openapi(args) => openapi::run(*args).await,
+            Command::Audit(args) => audit::run(args).await,
         }
     });
     // Not waited for: a call to a broker that does not answer.

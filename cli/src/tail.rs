@@ -3,6 +3,7 @@
 mod filter;
 mod human;
 mod printer;
+mod repeats;
 
 use std::{
     io::{self, IsTerminal},
@@ -24,6 +25,7 @@ use crate::{
 use filter::{Filter, PathPattern, Statuses};
 use human::{HEADING, Palette};
 use printer::{Form, Printer};
+use repeats::Repeats;
 
 /// How often to look whether Kafka is there and somebody still reads our output.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -71,6 +73,12 @@ pub(crate) struct TailArgs {
     #[arg(long, env = "TRIBUTARY_PATH", value_name = "PATTERN")]
     path: Vec<PathPattern>,
 
+    /// Drop exchanges that came before, and say at the end how many
+    ///
+    /// Known by source and number, however long ago; those of other programs by `meta.id`, the last 100,000 of them.
+    #[arg(long, env = "TRIBUTARY_DEDUPE", value_parser = BoolishValueParser::new())]
+    dedupe: bool,
+
     /// When to colour the lines
     #[arg(long, env = "TRIBUTARY_COLOR", value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
     color: Color,
@@ -83,7 +91,7 @@ const EXAMPLES: &str = "\
 Examples:
   tributary tail
   tributary tail --from-beginning --status 4xx,5xx --path /users
-  tributary tail --from-beginning --until-end --json > recordings.jsonl
+  tributary tail --from-beginning --until-end --json --dedupe > recordings.jsonl
   tributary tail --json --method post --count 1 | jq .request
   tributary tail --brokers kafka.example.com:9093 --kafka-config security.protocol=SSL";
 
@@ -112,11 +120,16 @@ pub(crate) async fn run(args: TailArgs) -> Result<(), Failure> {
         return Err(Failure::usage(anyhow::anyhow!(told)));
     }
     let stop = Stop::on_signals(STOP_GRACE, 0).map_err(Failure::fault)?;
-    let mut printer = Printer::new(Stdout::open().map_err(Failure::fault)?, io::stderr(), args.form(), args.filter());
+    let repeats = args.dedupe.then(Repeats::default);
+    let output = Stdout::open().map_err(Failure::fault)?;
+    let mut printer = Printer::new(output, io::stderr(), args.form(), args.filter()).dropping(repeats);
     let printed = print(&args, stop, &mut printer).await;
     let outcome = printed.and_then(|()| printer.flush().map_err(Failure::fault));
     if printer.skipped() > 0 {
         notice(&format!("records skipped because they are no exchanges: {}", printer.skipped()));
+    }
+    if let Some(repeats) = printer.repeats() {
+        notice(&format!("repeated exchanges dropped: {repeats}"));
     }
     match outcome {
         Err(failure) if is_closed_pipe(&failure) => Ok(()),

@@ -213,6 +213,12 @@ impl Reader {
         self.positions.is_at_end()
     }
 
+    /// The partitions, and the offset of the oldest record of each when the reader was opened. More than 0: records before
+    /// it were deleted, by retention or by somebody.
+    pub fn beginnings(&self) -> impl Iterator<Item = (i32, i64)> {
+        self.positions.beginnings()
+    }
+
     /// Marks the end anew: where the topic ends now.
     ///
     /// # Errors

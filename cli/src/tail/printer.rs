@@ -9,6 +9,7 @@ use tributary_topic::Delivered;
 use super::{
     filter::Filter,
     human::{Palette, human_line},
+    repeats::Repeats,
 };
 use crate::terminal::push_visible;
 
@@ -27,6 +28,8 @@ pub(crate) struct Printer<O, E> {
     errors: E,
     form: Form,
     filter: Filter,
+    /// `None`: repeats are printed like all others.
+    repeats: Option<Repeats>,
     printed: u64,
     skipped: u64,
     unflushed: bool,
@@ -34,7 +37,13 @@ pub(crate) struct Printer<O, E> {
 
 impl<O: Write, E: Write> Printer<O, E> {
     pub(crate) fn new(output: O, errors: E, form: Form, filter: Filter) -> Printer<O, E> {
-        Printer { output, errors, form, filter, printed: 0, skipped: 0, unflushed: false }
+        Printer { output, errors, form, filter, repeats: None, printed: 0, skipped: 0, unflushed: false }
+    }
+
+    /// From now on drops exchanges that these have seen.
+    pub(crate) fn dropping(mut self, repeats: Option<Repeats>) -> Printer<O, E> {
+        self.repeats = repeats;
+        self
     }
 
     /// Prints the names of the columns.
@@ -46,6 +55,7 @@ impl<O: Write, E: Write> Printer<O, E> {
     /// Prints the exchange in the record if the filter admits it; a record that is none is told on stderr.
     pub(crate) fn print(&mut self, delivered: &Delivered) -> io::Result<()> {
         match self.line(delivered) {
+            Ok(Some(_)) if self.repeats.as_mut().is_some_and(|repeats| repeats.is_repeat(&delivered.value)) => Ok(()),
             Ok(Some(line)) => {
                 self.printed += 1;
                 self.unflushed = true;
@@ -111,6 +121,11 @@ impl<O: Write, E: Write> Printer<O, E> {
         self.skipped
     }
 
+    /// How many repeats were dropped; `None`: they are printed.
+    pub(crate) fn repeats(&self) -> Option<u64> {
+        self.repeats.as_ref().map(Repeats::dropped)
+    }
+
     pub(crate) fn output(&self) -> &O {
         &self.output
     }
@@ -162,6 +177,22 @@ mod tests {
 
         assert_eq!((json, counts), (format!("{POST}\n"), [1, 0]));
         assert_eq!(human.lines().count(), 1);
+    }
+
+    #[test]
+    fn repeats_are_dropped_where_that_is_asked_for() {
+        let numbered = |seq: u64| {
+            format!(r#"{{"request":{{"method":"get","host":"a","path":"/x"}},"meta":{{"source":"a","seq":{seq}}}}}"#)
+        };
+        let mut printer =
+            Printer::new(Vec::new(), Vec::new(), Form::Json, Filter::default()).dropping(Some(Repeats::default()));
+
+        for seq in [0, 1, 0, 2, 1] {
+            printer.print(&record(0, &numbered(seq))).unwrap();
+        }
+
+        assert_eq!((printer.printed(), printer.repeats()), (3, Some(2)));
+        assert_eq!(String::from_utf8(printer.output).unwrap().lines().count(), 3);
     }
 
     #[test]

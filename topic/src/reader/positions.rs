@@ -21,6 +21,8 @@ pub(super) struct Positions(BTreeMap<i32, Position>);
 
 #[derive(Debug)]
 struct Position {
+    /// Offset of the oldest record when the reader was opened.
+    begin: i64,
     /// Offset of the next record to read; `None`: the oldest that there is.
     next: Option<i64>,
     /// The marked end, as an offset.
@@ -34,7 +36,8 @@ impl Positions {
     pub(super) fn at(begins: &BTreeMap<i32, i64>, partitions: &[(i32, Bounds)]) -> Positions {
         let positions = partitions.iter().map(|&(partition, bounds)| {
             let next = begins.get(&partition).copied().unwrap_or(bounds.low);
-            (partition, Position { next: Some(next), end: bounds.end, at_end: next >= bounds.end })
+            let (begin, end) = (bounds.low, bounds.end);
+            (partition, Position { begin, next: Some(next), end, at_end: next >= end })
         });
         Positions(positions.collect())
     }
@@ -90,9 +93,14 @@ impl Positions {
     pub(super) fn grown_to(&mut self, count: i32) -> bool {
         let known = self.0.len();
         for partition in 0..count {
-            self.0.entry(partition).or_insert(Position { next: None, end: 0, at_end: true });
+            self.0.entry(partition).or_insert(Position { begin: 0, next: None, end: 0, at_end: true });
         }
         self.0.len() > known
+    }
+
+    /// The partitions, and the offset of the oldest record of each when the reader was opened.
+    pub(super) fn beginnings(&self) -> impl Iterator<Item = (i32, i64)> {
+        self.0.iter().map(|(partition, position)| (*partition, position.begin))
     }
 
     /// The partitions, in order.
@@ -134,6 +142,7 @@ mod tests {
         let (beginning, end) = (at_beginning(), at_end());
 
         assert_eq!(offsets(&beginning), [(0, Offset::Offset(5)), (1, Offset::Offset(3))]);
+        assert_eq!(end.beginnings().collect::<Vec<_>>(), [(0, 5), (1, 3)]);
         assert_eq!(offsets(&end), [(0, Offset::Offset(7)), (1, Offset::Offset(3))]);
         assert_eq!((beginning.left(), end.left()), (2, 0));
         assert_eq!(beginning.offsets(), [(0, 5), (1, 3)].into());
