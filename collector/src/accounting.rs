@@ -4,9 +4,9 @@
 //! snapshot and need no quiet moment.
 //!
 //! ```text
-//! received        = accepted + rejected + refused{busy, auth, limit}          in lines
+//! received        = accepted + rejected + repeated + refused{busy, auth, limit}          in lines
 //! accepted        = kafka_acked + spooled + file_synced
-//! posts.received  = posts.accepted + posts.refused{busy, auth, limit, bad_request}
+//! posts.received  = posts.accepted + posts.repeated + posts.refused{busy, auth, limit, bad_request}
 //! ```
 //! A post that is refused before its body is read (401, 415 …) has no lines yet: it counts among the posts only.
 
@@ -187,6 +187,19 @@ impl Accounting {
                 enter(source, *seq);
             }
             rest = others;
+        }
+    }
+
+    /// Enters a post that was stored before, as a whole, and is answered again.
+    pub(crate) fn repeat(&self, sender: Option<&Sender>, lines: u64, now: Now) {
+        let mut books = self.lock();
+        let totals = &mut books.totals;
+        totals.received += lines;
+        totals.repeated += lines;
+        totals.posts.received += 1;
+        totals.posts.repeated += 1;
+        if let Some(sender) = sender {
+            books.source(&sender.source, self.max_sources, now).hears(sender, now);
         }
     }
 

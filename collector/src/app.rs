@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     accounting::{Accounting, Now, Report},
     auth::Tokens,
+    batches::Batches,
     body::BodyLimits,
     budget::Budget,
     ingest,
@@ -48,12 +49,16 @@ pub struct Limits {
     pub max_bytes_in_flight: u64,
     /// Sources that are accounted for by name.
     pub max_sources: usize,
+    /// Acknowledged batches that are remembered.
+    pub max_acked_batches: usize,
 }
 
 /// One collector.
 pub(crate) struct App {
     /// The account.
     pub accounting: Accounting,
+    /// The batches that were acknowledged last.
+    pub batches: Batches,
     /// Where exchanges go.
     pub sink: Arc<dyn Sink>,
     /// Who may post; `None`: everybody.
@@ -77,6 +82,7 @@ impl App {
     pub(crate) fn new(sink: Arc<dyn Sink>, tokens: Option<Tokens>, limits: Limits) -> Arc<App> {
         let app = Arc::new(App {
             accounting: Accounting::new(sink.stored_in(), limits.max_sources),
+            batches: Batches::new(limits.max_acked_batches),
             sink,
             tokens,
             limits,

@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::{
     accounting::{Now, Settled},
     app::App,
+    batches::Entry,
     body::{self, SMALL_BYTES},
     budget::Held,
     decode::DecodeCounts,
@@ -32,9 +33,11 @@ const ACK: HeaderName = HeaderName::from_static("x-tributary-ack");
 
 /// What a post gets for an answer: `{"accepted":2,"rejected":[{"line":3,"error":"…"}]}`.
 #[derive(Debug, Serialize)]
-struct Receipt {
-    accepted: u64,
-    rejected: Vec<RejectedLine>,
+pub(crate) struct Receipt {
+    /// Lines that are durable.
+    pub accepted: u64,
+    /// The others, which never will be.
+    pub rejected: Vec<RejectedLine>,
 }
 
 pub(crate) async fn exchanges(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
@@ -79,13 +82,27 @@ async fn read(app: &App, headers: &HeaderMap, body: &mut Body) -> Result<Post, (
 
 async fn store(app: Arc<App>, post: Post) -> Response {
     let Post { sender, encoding, body, held } = post;
+    let sender = sender.as_ref();
+    let storing = match app.batches.enter(sender, &body).await {
+        Entry::New(storing) => storing,
+        Entry::Again(receipt) => {
+            let lines = receipt.accepted + receipt.rejected.len() as u64;
+            app.accounting.repeat(sender, lines, Now::read());
+            return acknowledge(sender, &receipt);
+        }
+        Entry::Failed => return refuse(&app, Refusal::NotStored { lines: 0 }, sender),
+    };
     let outcome = match judge(&app, body, encoding, held).await {
-        Ok(judged) => store_judged(&app, sender.as_ref(), judged).await,
+        Ok(judged) => store_judged(&app, sender, judged).await,
         Err(refusal) => Err(refusal),
     };
     match outcome {
-        Ok(receipt) => acknowledge(sender.as_ref(), &receipt),
-        Err(refusal) => refuse(&app, refusal, sender.as_ref()),
+        Ok(receipt) => {
+            let receipt = Arc::new(receipt);
+            storing.acknowledged(&receipt);
+            acknowledge(sender, &receipt)
+        }
+        Err(refusal) => refuse(&app, refusal, sender),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! server ──► app ──► ingest ──► post      who posts, and how it is packed
-//! (sockets)  (routes)   │  ├──► body      read and unpacked under limits
+//! (sockets)  (routes)   │  ├──► batches   the ones acknowledged last, answered again without being stored again
+//!                       │  ├──► body      read and unpacked under limits
 //!                       │  ├──► lines     cut into lines, each judged ──► decode (compressed bodies inside)
 //!                       │  └──► sink      kafka (and its dead letters) or file: a verdict a line ──► spool
 //!                       └─────► accounting   where every line went, exact at every moment
@@ -15,6 +16,7 @@ mod accounting;
 mod accounts;
 mod app;
 mod auth;
+mod batches;
 mod body;
 mod budget;
 mod collector;

@@ -108,12 +108,13 @@ struct Writer<'a, 'b>(&'a mut DescriptorEncoder<'b>);
 
 impl Writer<'_, '_> {
     fn account(&mut self, totals: &Totals) -> fmt::Result {
-        let Totals { received, accepted, rejected, dead_lettered, refused, kafka_acked, spooled, file_synced, .. } =
-            totals;
+        let Totals { received, accepted, rejected, dead_lettered, repeated, refused, .. } = totals;
+        let Totals { kafka_acked, spooled, file_synced, .. } = totals;
         self.counter("lines_received", "Lines of posts that were read", *received)?;
         self.counter("lines_accepted", "Lines answered as durable", *accepted)?;
         self.counter("lines_rejected", "Lines answered as never to be durable", *rejected)?;
         self.counter("lines_dead_lettered", "Rejected lines kept in the dead-letter topic", *dead_lettered)?;
+        self.counter("lines_repeated", "Lines of posts that were answered before and not stored again", *repeated)?;
         self.counters(
             "lines_refused",
             "Lines of refused posts, by reason",
@@ -133,6 +134,7 @@ impl Writer<'_, '_> {
             "outcome",
             &[
                 ("accepted", posts.accepted),
+                ("repeated", posts.repeated),
                 ("refused_busy", posts.refused.busy),
                 ("refused_auth", posts.refused.auth),
                 ("refused_limit", posts.refused.limit),
@@ -209,6 +211,9 @@ impl Writer<'_, '_> {
             "1 while the account of this collector explains every line and every post",
             totals.identity_is_exact().into(),
         )?;
+        let (remembered, forgotten) = app.batches.counts();
+        self.gauge("batches_remembered", "Acknowledged batches whose repeats are recognised", remembered)?;
+        self.counter("batches_forgotten", "Acknowledged batches forgotten because there were too many", forgotten)?;
         self.gauge("bytes_in_flight", "Bytes of bodies held", app.budget.used())?;
         self.gauge("sink_queued_bytes", "Bytes that wait to become durable", app.sink.queued_bytes())?;
         let counts = &app.connections;

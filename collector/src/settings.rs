@@ -296,6 +296,7 @@ impl Settings {
             answer_within: limits.request_timeout,
             max_bytes_in_flight: limits.max_bytes_in_flight,
             max_sources: size(limits.max_sources),
+            max_acked_batches: size(limits.max_acked_batches),
         }
     }
 

@@ -36,14 +36,15 @@ fn the_report_has_the_shape_that_is_promised() {
     accounting.settle(Some(&sender("ab", 0, "seen=5,captured=5,acked=0,in_flight=5")), &settled, Now::read());
     accounting.refuse(RefusedAs::Busy, 7, None, Now::read());
     accounting.refuse(RefusedAs::Auth, 0, None, Now::read());
+    accounting.repeat(None, 4, Now::read());
 
     let mut report = serde_json::to_value(accounting.report(Now::read())).expect("serialisable");
     assert!(report["sources"]["ab"]["last_seen"].take().is_string());
     let expected = serde_json::json!({
-        "received": 11, "accepted": 3, "rejected": 1, "dead_lettered": 1,
+        "received": 15, "accepted": 3, "rejected": 1, "dead_lettered": 1, "repeated": 4,
         "refused": {"busy": 7, "auth": 0, "limit": 0},
         "kafka_acked": 3, "spooled": 0, "file_synced": 0,
-        "posts": {"received": 3, "accepted": 1, "refused": {"busy": 1, "auth": 1, "limit": 0, "bad_request": 0}},
+        "posts": {"received": 4, "accepted": 1, "repeated": 1, "refused": {"busy": 1, "auth": 1, "limit": 0, "bad_request": 0}},
         "bodies": {"decoded": 0, "left_corrupt": 0, "left_too_large": 0, "left_not_text": 0, "left_unknown": 0},
         "identity_exact": true, "sources_evicted": 0, "sources_silent": 0, "accounts_lost": 0,
         "sources": {"ab": {
@@ -189,7 +190,7 @@ fn accounts_of_forgotten_sources_are_kept_until_they_are_stored() {
 
 proptest! {
     #[test]
-    fn the_identities_hold_after_any_history(history in proptest::collection::vec((0u8..5, 0u64..100, 0u64..10), 0..50)) {
+    fn the_identities_hold_after_any_history(history in proptest::collection::vec((0u8..6, 0u64..100, 0u64..10), 0..50)) {
         let accounting = Accounting::new(StoredIn::Kafka, 3);
 
         for (kind, lines, rejected) in history {
@@ -198,6 +199,7 @@ proptest! {
                 1 => accounting.refuse(RefusedAs::Busy, lines, None, Now::read()),
                 2 => accounting.refuse(RefusedAs::Auth, 0, None, Now::read()),
                 3 => accounting.refuse(RefusedAs::Limit, lines, None, Now::read()),
+                4 => accounting.repeat(None, lines, Now::read()),
                 _ => accounting.refuse(RefusedAs::BadRequest, lines, None, Now::read()),
             }
             prop_assert!(accounting.report(Now::read()).identity_exact);

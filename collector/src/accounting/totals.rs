@@ -15,6 +15,8 @@ pub(crate) struct Totals {
     pub rejected: u64,
     /// Rejected lines whose head lies in the dead-letter topic.
     pub dead_lettered: u64,
+    /// Lines of posts that were answered before, and not stored again.
+    pub repeated: u64,
     /// Lines of refused posts.
     pub refused: Refused,
     /// Accepted lines that Kafka acknowledged.
@@ -47,6 +49,8 @@ pub(crate) struct Posts {
     pub received: u64,
     /// Answered with 200.
     pub accepted: u64,
+    /// Answered with 200 again, from memory.
+    pub repeated: u64,
     /// Answered with something else.
     pub refused: RefusedPosts,
 }
@@ -69,8 +73,9 @@ impl Totals {
     pub(crate) fn identity_is_exact(&self) -> bool {
         let Refused { busy, auth, limit } = self.refused;
         let posts = self.posts.refused;
-        self.received == self.accepted + self.rejected + busy + auth + limit
+        self.received == self.accepted + self.rejected + self.repeated + busy + auth + limit
             && self.accepted == self.kafka_acked + self.spooled + self.file_synced
-            && self.posts.received == self.posts.accepted + posts.busy + posts.auth + posts.limit + posts.bad_request
+            && self.posts.received
+                == self.posts.accepted + self.posts.repeated + posts.busy + posts.auth + posts.limit + posts.bad_request
     }
 }

@@ -14,6 +14,8 @@ use super::*;
 use crate::sink::memory::{Behaviour, MemorySink};
 
 mod accounts;
+mod repeats;
+mod stress;
 
 const GOOD: &str = r#"{"request":{"method":"get","host":"h"},"meta":{"id":"ab-0","source":"ab","seq":0}}"#;
 
@@ -29,6 +31,7 @@ const LIMITS: Limits = Limits {
     answer_within: Duration::from_millis(200),
     max_bytes_in_flight: 100_000,
     max_sources: 10,
+    max_acked_batches: 10,
 };
 
 struct Rig {

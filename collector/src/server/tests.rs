@@ -67,6 +67,7 @@ impl Rig {
             answer_within: Duration::from_secs(2),
             max_bytes_in_flight: 100_000,
             max_sources: 10,
+            max_acked_batches: 10,
         };
         let sink = Arc::new(MemorySink::default());
         let app = App::new(Arc::clone(&sink) as Arc<dyn Sink>, None, posts);

@@ -48,6 +48,12 @@ pub struct LimitSettings {
     #[arg(value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub max_sources: u64,
 
+    /// Acknowledged batches that are remembered, 0 to 1000000, so that a filter that sends one again gets the same
+    /// answer and nothing is stored twice; 0 for none
+    #[arg(long, env = "TRIBUTARY_MAX_ACKED_BATCHES", default_value_t = 4096, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    pub max_acked_batches: u64,
+
     /// From the end of a post's body to the answer, 100ms to 5m; give it less than the filter's timeout_ms
     #[arg(long, env = "TRIBUTARY_REQUEST_TIMEOUT", default_value = "8s", value_name = "TIME")]
     #[arg(value_parser = duration::<100, 300_000>)]
