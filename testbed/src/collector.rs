@@ -225,6 +225,8 @@ pub struct Accounting {
     pub accepted: u64,
     /// Lines answered as never to be durable.
     pub rejected: u64,
+    /// Lines of batches that came again and were not stored again.
+    pub repeated: u64,
     /// Lines of refused posts.
     pub refused: Refused,
     /// Accepted lines that Kafka acknowledged.

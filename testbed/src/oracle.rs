@@ -5,7 +5,8 @@
 //!                      │
 //!                      ▼
 //! Evidence ────────► judge ──► Verdict: hurt, missing, spurious, altered, duplicates, gaps, identities
-//! (lines of the topic, the filter's counters from Envoy, the collector's account)
+//! (lines of the topic, what the sources said by the records beside them, the filter's counters from Envoy, the
+//! collector's account)
 //! ```
 //! [`Mint`] makes exchange number n the same way each time, so clients, origin and judge agree on every byte without
 //! talking to each other. [`judge()`] is a pure function, and its tests show that it catches each kind of fault.
@@ -19,7 +20,7 @@ mod mint;
 mod verdict;
 
 pub use death::Death;
-pub use evidence::{Counters, Evidence};
+pub use evidence::{Counters, Evidence, newest_accounts};
 pub use identity::unsettled;
 pub use judge::judge;
 pub use load::{Attempt, Ledger, Load, Outcome};

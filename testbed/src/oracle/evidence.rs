@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Context as _, Result};
+use tributary_http_types::SourceAccount;
+
 use crate::{collector::Accounting, recordings::Line};
 
 /// Counters by name, as the filter names them: `seen`, `captured`, `dropped_budget` …
@@ -16,8 +19,31 @@ pub struct Evidence {
     pub filter: Counters,
     /// The collector's account, since it was started last.
     pub accounting: Accounting,
+    /// What the sources said, by the records that lie beside the lines: the newest of each.
+    pub accounts: BTreeMap<String, SourceAccount>,
     /// How often the collector was started again. What came before is not in its account.
     pub collector_restarts: u32,
+}
+
+/// The newest account of each source, from the records beside the lines.
+///
+/// # Errors
+/// A record is no account.
+pub fn newest_accounts(lines: &[Line]) -> Result<BTreeMap<String, SourceAccount>> {
+    let mut newest: BTreeMap<String, SourceAccount> = BTreeMap::new();
+    for line in lines {
+        let mut account = SourceAccount::from_line(&line.bytes).context("a record beside the lines is no account")?;
+        if let Some(known) = newest.get(&account.source) {
+            // What a collector has stored stays stored, whoever said it.
+            let both = known.acknowledged.iter().chain(&account.acknowledged).copied().collect();
+            if known.age() > account.age() {
+                account = known.clone();
+            }
+            account.acknowledged = both;
+        }
+        newest.insert(account.source.clone(), account);
+    }
+    Ok(newest)
 }
 
 /// The value of a counter, 0 if it is absent.

@@ -45,14 +45,14 @@ pub(super) fn broken(filter: &Counters, accounting: &Accounting) -> Vec<String> 
     broken
 }
 
-/// `received = accepted + rejected + refused`, `accepted = kafka_acked + spooled + file_synced`, in lines.
+/// `received = accepted + rejected + repeated + refused`, `accepted = kafka_acked + spooled + file_synced`, in lines.
 fn of_totals(accounting: &Accounting) -> Vec<String> {
     let mut broken = Vec::new();
     let refused = accounting.refused.busy + accounting.refused.auth + accounting.refused.limit;
-    let explained = accounting.accepted + accounting.rejected + refused;
+    let explained = accounting.accepted + accounting.rejected + accounting.repeated + refused;
     if accounting.received != explained {
         broken.push(format!(
-            "collector: received {}, but accepted + rejected + refused = {explained}",
+            "collector: received {}, but accepted + rejected + repeated + refused = {explained}",
             accounting.received
         ));
     }

@@ -119,14 +119,14 @@ impl Seen {
         for (source, seqs) in &self.seqs {
             let highest = seqs.last().copied().unwrap_or(0);
             let absent = (highest + 1) - seqs.len() as u64;
-            let counters = evidence.accounting.sources.get(source).map(|source| &source.counters);
-            let explained = counters.map_or(0, |counters| sum(counters, "dropped_") + value(counters, "rejected"));
+            let explained = explained(source, evidence);
             if absent > explained {
                 verdict
                     .gaps
                     .push(format!("source {source}: {absent} numbers up to {highest} absent, {explained} explained"));
             }
         }
+        self.find_lost(evidence, verdict);
         // One that was started again misses what its predecessor took; the topic, above, knows better.
         let whole = evidence.collector_restarts == 0;
         for (source, account) in evidence.accounting.sources.iter().filter(|_| whole) {
@@ -135,6 +135,23 @@ impl Seen {
                 verdict
                     .gaps
                     .push(format!("source {source}: collector misses {}, {explained} explained", account.missing));
+            }
+        }
+    }
+
+    /// What a collector says it has stored is there, and as much as a source knows to be acknowledged.
+    fn find_lost(&self, evidence: &Evidence, verdict: &mut Verdict) {
+        let none = BTreeSet::new();
+        for (source, account) in &evidence.accounts {
+            let seqs = self.seqs.get(source).unwrap_or(&none);
+            let claimed: BTreeSet<u64> = account.acknowledged.iter().flat_map(|&(first, last)| first..=last).collect();
+            let lost = claimed.difference(seqs).count();
+            if lost > 0 {
+                verdict.gaps.push(format!("source {source}: {lost} numbers stored, says the collector, and not there"));
+            }
+            let (acked, here) = (account.get("acked"), seqs.range(..account.captured()).count() as u64);
+            if acked > here {
+                verdict.gaps.push(format!("source {source}: {acked} acknowledged, {here} there"));
             }
         }
     }
@@ -159,6 +176,15 @@ impl Seen {
             verdict.identities.push(format!("answered {answered}, but the filter saw {seen}"));
         }
     }
+}
+
+/// How many numbers of a source need not be there, by the record beside the lines; if there is none, by the collector.
+fn explained(source: &str, evidence: &Evidence) -> u64 {
+    if let Some(account) = evidence.accounts.get(source) {
+        return account.dropped() + account.get("rejected") + account.pending();
+    }
+    let counters = evidence.accounting.sources.get(source).map(|source| &source.counters);
+    counters.map_or(0, |counters| sum(counters, "dropped_") + value(counters, "rejected"))
 }
 
 fn is_tried(tried: &BTreeSet<u64>, made: &Made) -> bool {

@@ -1,15 +1,23 @@
 //! The books of a stack: what filter and collector say of all exchanges, and what an Envoy said that has ended.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
+use tributary_http_types::SourceAccount;
 
-use super::{DELIVERED_WITHIN, Stack};
+use super::{DELIVERED_WITHIN, Sink, Stack};
 use crate::{
     collector::Accounting,
     oracle::{self, Death, Evidence, Ledger},
+    recordings::Recordings,
     wait,
 };
+
+/// The records of what sources say come a second behind, and later when Kafka was away.
+const ACCOUNTS_WITHIN: Duration = Duration::from_secs(15);
 
 impl Stack {
     /// Waits until nothing is pending in any VM of the filter and the collector has heard their last word, then
@@ -48,9 +56,37 @@ impl Stack {
         let mut recordings = self.recordings().await?;
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(5));
         let lines = tokio::time::timeout(left, recordings.read()).await.context("read the topic in time")??;
+        let lines = lines.to_vec();
         let (filter, accounting) = last;
-        let collector_restarts = self.collector.restarts();
-        Ok(Evidence { lines: lines.to_vec(), filter, accounting, collector_restarts })
+        let accounts = self.accounts_of(&accounting).await?;
+        Ok(Evidence { lines, filter, accounting, accounts, collector_restarts: self.collector.restarts() })
+    }
+
+    /// The newest record of each source, once they say what the collector's account says; after a while as they are.
+    async fn accounts_of(&self, accounting: &Accounting) -> Result<BTreeMap<String, SourceAccount>> {
+        let mut recordings = match &self.sink {
+            Sink::Topic { brokers, topic } => Recordings::of_topic(brokers, &format!("{topic}.accounts")).await?,
+            Sink::File => Recordings::of_file(self.scratch.file("exchanges.jsonl.accounts")),
+        };
+        let age = |counters: &BTreeMap<String, u64>| {
+            SourceAccount { counters: counters.clone(), ..SourceAccount::default() }.age()
+        };
+        // What was entered for the dead nobody has told.
+        let is_dead = |source: &String| self.deaths.iter().any(|death| death.sources.contains(source));
+        let mut newest: BTreeMap<String, SourceAccount> = BTreeMap::new();
+        let told = recordings.until("the accounts of all sources", ACCOUNTS_WITHIN, |lines| {
+            newest = oracle::newest_accounts(lines)?;
+            let living = accounting.sources.iter().filter(|(source, _)| !is_dead(source));
+            for (source, known) in living.filter(|(_, known)| !known.counters.is_empty()) {
+                // It may have said more since.
+                let told = newest.get(source).map_or(0, SourceAccount::age);
+                ensure!(told >= age(&known.counters), "source {source} is not told up to now");
+            }
+            Ok(())
+        });
+        // What is missing the judge will miss.
+        let _ = told.await;
+        Ok(newest)
     }
 
     /// Takes leave of an Envoy that has ended, when clients have finished so many exchanges in all: from now on what it told

@@ -11,6 +11,7 @@
     reason = "a test: what does not hold must fail"
 )]
 
+mod audit;
 mod cli;
 mod collector;
 mod demo;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     trials.extend(life::trials(&bed));
     trials.extend(collector::trials(&bed));
     trials.extend(cli::trials(&bed));
+    trials.extend(audit::trials(&bed));
     trials.extend(openapi::trials(&bed));
     trials.extend(shapes::trials(&bed));
     let twin = twin::Shared::new(&bed);

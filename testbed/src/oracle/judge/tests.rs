@@ -1,6 +1,7 @@
 //! A judge that cannot find fault is worth nothing: each test spoils one thing in a sound run.
 
 use serde_json::{Value, json};
+use tributary_http_types::SourceAccount as Record;
 
 use super::*;
 use crate::{
@@ -38,6 +39,13 @@ fn counters(pairs: &[(&str, u64)]) -> Counters {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
 }
 
+/// The record beside the lines: what the source says, and which numbers the collector says it has stored.
+fn record_of(told: &[(&str, u64)], acknowledged: &[(u64, u64)]) -> BTreeMap<String, Record> {
+    let (source, acknowledged) = (SOURCE.to_owned(), acknowledged.to_vec());
+    let record = Record { source, counters: counters(told), acknowledged, ..Record::default() };
+    [(SOURCE.to_owned(), record)].into()
+}
+
 fn set(counters: &mut Counters, name: &str, value: u64) {
     counters.insert(name.to_owned(), value);
 }
@@ -62,7 +70,7 @@ fn sound() -> (Ledger, Evidence) {
         sources: [(SOURCE.to_owned(), source)].into(),
         ..Accounting::default()
     };
-    (Ledger { mint, attempts }, Evidence { lines, filter: counters(&told), accounting, collector_restarts: 0 })
+    (Ledger { mint, attempts }, Evidence { lines, filter: counters(&told), accounting, ..Evidence::default() })
 }
 
 fn source(evidence: &mut Evidence) -> &mut SourceAccount {
@@ -296,6 +304,39 @@ fn collector_started_again_need_not_know_what_its_predecessor_took() {
     evidence.lines.remove(2);
 
     assert_eq!(judge(&ledger, &evidence).gaps.len(), 1, "the gap in the topic stays one");
+}
+
+#[test]
+fn gap_is_explained_by_the_record_beside_the_lines_whatever_the_collector_says() {
+    let (ledger, mut evidence) = sound();
+    evidence.lines.remove(2);
+    evidence.accounts = record_of(&[("captured", COUNT), ("acked", COUNT - 1), ("dropped_budget", 1)], &[(0, 1)]);
+
+    assert_eq!(judge(&ledger, &evidence).gaps, Vec::<String>::new());
+    evidence.accounts = record_of(&[("captured", COUNT), ("acked", COUNT - 1)], &[]);
+    assert_eq!(judge(&ledger, &evidence).gaps.len(), 1);
+}
+
+#[test]
+fn number_that_the_collector_has_stored_must_be_there_however_many_are_counted_as_dropped() {
+    let (ledger, mut evidence) = sound();
+    evidence.lines.remove(2);
+    evidence.accounts = record_of(&[("captured", COUNT), ("acked", 5), ("dropped_budget", 1)], &[(0, 5)]);
+
+    let gaps = judge(&ledger, &evidence).gaps;
+
+    assert!(gaps.len() == 1 && gaps[0].contains("1 numbers stored"), "{gaps:?}");
+}
+
+#[test]
+fn source_of_which_fewer_came_than_it_knows_acknowledged_is_found() {
+    let (ledger, mut evidence) = sound();
+    evidence.lines.pop();
+    evidence.accounts = record_of(&[("captured", COUNT), ("acked", COUNT)], &[]);
+
+    let gaps = judge(&ledger, &evidence).gaps;
+
+    assert!(gaps.len() == 1 && gaps[0].contains("6 acknowledged, 5 there"), "{gaps:?}");
 }
 
 #[test]
