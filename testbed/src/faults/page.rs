@@ -23,6 +23,12 @@ After each row must hold, or it has failed:
 - **proof**: the fault really happened: what the row counts is above 0.
 
 Lines that come twice are counted, not condemned: delivery is at least once.
+
+Where Envoy itself ends without a drain, what clients had finished since its last post is reckoned with what it had told to
+be pending: nobody else can know of it, and it is at most a flush interval of traffic.
+
+The real parts cannot set the filter's clocks, so these have no row: both set by two hours, jumping and stopped, are injected
+in its own scenarios (`filter/tests/scenarios/clocks.rs`), natively and in wasm.
 ";
 
 /// The page, Markdown.
