@@ -231,6 +231,9 @@ impl Settings {
             let (in_flight, encoded) = (max_bytes_in_flight, max_encoded_bytes);
             return Err(SettingsError::PostDoesNotFit { in_flight, encoded });
         }
+        if self.spool.spool.is_some() && self.brokers.is_none() {
+            return Err(SettingsError::SpoolBesideFile);
+        }
         let (spool, decoded) = (self.spool.spool_max_bytes, self.limits.max_decoded_bytes);
         if self.spool.spool.is_some() && spool / 4 < decoded {
             return Err(SettingsError::PostDoesNotFitSpool { spool, decoded });

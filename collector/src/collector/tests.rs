@@ -84,6 +84,29 @@ async fn settings_are_refused_before_a_port_is_opened() {
 }
 
 #[tokio::test]
+async fn a_spool_that_cannot_be_used_is_refused_before_a_port_is_opened() {
+    let rig = Rig::new();
+    let with_spool = |place: &std::path::Path| {
+        let mut settings = rig.settings(&[]);
+        (settings.brokers, settings.file) = (Some("127.0.0.1:1".to_owned()), None);
+        settings.spool.spool = Some(place.to_owned());
+        settings
+    };
+    let (file, place) = (rig.write("file", ""), rig.0.path().join("spool"));
+
+    let no_directory = start_error(&with_spool(file.as_ref())).await;
+    assert!(matches!(no_directory, StartError::Spool(_)) && no_directory.is_of_settings());
+    let first = Collector::start(&with_spool(&place)).await.expect("good settings");
+    // Kafka is away, and posts would be taken all the same.
+    assert!(first.app.is_ready());
+    let in_use = start_error(&with_spool(&place)).await;
+    assert!(matches!(in_use, StartError::Spool(_)) && !in_use.is_of_settings());
+    assert!(first.end(Duration::from_secs(10)).await);
+    let next = Collector::start(&with_spool(&place)).await.expect("the spool is free again");
+    assert!(next.end(Duration::from_secs(10)).await);
+}
+
+#[tokio::test]
 async fn kafka_need_not_be_there() {
     let mut settings = Rig::new().settings(&[]);
     (settings.brokers, settings.file) = (Some("127.0.0.1:1".to_owned()), None);

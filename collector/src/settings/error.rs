@@ -23,6 +23,9 @@ pub enum SettingsError {
         /// As given.
         encoded: u64,
     },
+    /// The file of `--file` needs none, and has none.
+    #[error("--spool stands beside --brokers only: what --file takes is on the disk already")]
+    SpoolBesideFile,
     /// A post that is allowed would never fit into the spool: its lines may double when their bodies are unpacked, and
     /// half a page of the store may stay empty.
     #[error("--spool-max-bytes {spool} must be at least four times --max-decoded-bytes {decoded}")]

@@ -12,7 +12,7 @@ use super::values::bytes;
 pub struct SpoolFlags {
     /// Keep exchanges in this directory while Kafka does not take them, and bring them into the topic later; each
     /// collector needs one of its own
-    #[arg(long, env = "TRIBUTARY_SPOOL", requires = "brokers", value_name = "DIR")]
+    #[arg(long, env = "TRIBUTARY_SPOOL", value_name = "DIR")]
     pub spool: Option<PathBuf>,
 
     /// Bytes that the spool's files may have, 4MiB to 16TiB; over it posts get 503. At least four times

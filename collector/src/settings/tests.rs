@@ -144,6 +144,25 @@ fn settings_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn a_spool_stands_beside_kafka_only() {
+    let beside_a_file = parse(&["--file", "f", "--spool", "s"]).expect("clap looks at each flag alone");
+
+    assert!(matches!(beside_a_file.check(), Err(SettingsError::SpoolBesideFile)));
+    assert!(kafka(&["--spool", "s"]).check().is_ok());
+    assert_eq!(kafka(&[]).spool.settings(), None);
+}
+
+#[test]
+fn a_spool_has_to_hold_the_largest_post() {
+    let limits = ["--spool", "s", "--max-decoded-bytes", "2MiB"];
+    let of = |bytes| kafka(&[&limits[..], &["--spool-max-bytes", bytes]].concat()).check();
+
+    assert!(of("8388608").is_ok());
+    assert!(matches!(of("8388607"), Err(SettingsError::PostDoesNotFitSpool { .. })));
+    assert!(parse(&["--brokers", "b:1", "--spool-max-bytes", "4194303"]).is_err());
+}
+
+#[test]
 fn dead_letters_can_be_turned_off() {
     let kafka = kafka(&["--dead-letter-topic", ""]).kafka().expect("no file").expect("brokers");
 

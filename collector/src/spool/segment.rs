@@ -43,6 +43,9 @@ pub(super) enum StoreError {
     /// The store.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+    /// SQLite does not keep a write-ahead log there.
+    #[error("the store cannot begin a write-ahead log, it stays in mode {0}")]
+    NoLog(String),
     /// It has not even the head of a database.
     #[error("no database")]
     NoDatabase,
@@ -64,7 +67,11 @@ impl Segment {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&paths.database)?;
         let maker = Connection::open_with_flags(&paths.database, flags())?;
         maker.pragma_update(None, "page_size", PAGE_BYTES as i64)?;
-        maker.pragma_update(None, "journal_mode", "wal")?;
+        // It answers with the mode that it has then: on an I/O error it silently stays with the old one.
+        let mode: String = maker.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(StoreError::NoLog(mode));
+        }
         maker.pragma_update(None, "synchronous", "full")?;
         maker.execute_batch("CREATE TABLE items (row INTEGER PRIMARY KEY, frame BLOB NOT NULL)")?;
         // Closing moves the empty table into the database. Opened anew, the log needs no shared memory beside it.

@@ -108,16 +108,21 @@ impl Replaying {
                 break;
             }
             tries += 1;
-            let outcome = store(&shared, &left).await;
-            left.enter(outcome, &mut fates, tries);
-            if left.is_tried_again() {
-                shared.gate.go_on_spooling();
-                self.items = FIRST_ITEMS;
-                pause(&shared).await;
+            let part = left.part(self.items);
+            let (outcome, haste) = store(&shared, &part).await;
+            if haste == Haste::InVain {
+                // What comes next does not make posts wait again.
+                self.items = FIRST_ITEMS / 2;
             }
+            if left.enter(part, outcome, &mut fates, tries) {
+                self.items = (self.items * 2).min(MAX_ITEMS);
+                continue;
+            }
+            shared.gate.go_on_spooling();
+            self.items = FIRST_ITEMS;
+            pause(&shared).await;
         }
         fail_point("replay-mid");
-        self.items = (self.items * 2).min(MAX_ITEMS);
         self.on_thread(move |replay| replay.settle(&batch, fates)).await
     }
 
@@ -148,18 +153,26 @@ impl Replaying {
     }
 }
 
+/// Whether posts waited at the gate longer than they may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    /// They did not.
+    None,
+    /// They did, and go into the spool again.
+    InVain,
+}
+
 /// One try. While posts wait at the gate it is not waited for long.
-async fn store(shared: &Shared, left: &Left) -> Stored {
-    let exchanges: Vec<Exchange> = left.exchanges.iter().map(|(_, exchange)| exchange.clone()).collect();
-    let accounts = left.latest_accounts();
-    let mut storing = shared.below.store(&exchanges, &accounts);
+async fn store(shared: &Shared, part: &Part) -> (Stored, Haste) {
+    let mut storing = shared.below.store(&part.exchanges, &part.accounts);
     if shared.gate.phase().0 == Phase::HandingOver {
         if let Ok(stored) = timeout(HAND_OVER_WITHIN, &mut storing).await {
-            return stored;
+            return (stored, Haste::None);
         }
         shared.gate.go_on_spooling();
+        return (storing.await, Haste::InVain);
     }
-    storing.await
+    (storing.await, Haste::None)
 }
 
 async fn pause(shared: &Shared) {
@@ -167,6 +180,14 @@ async fn pause(shared: &Shared) {
     while shared.below.is_blocked() {
         sleep(PAUSE).await;
     }
+}
+
+/// What is tried at a time: a Kafka that is slow must be able to take it within its deadline.
+struct Part {
+    exchanges: Vec<Exchange>,
+    accounts: Vec<Account>,
+    /// No account is left for later.
+    is_last: bool,
 }
 
 /// What of a batch is not in the topic yet.
@@ -200,8 +221,11 @@ impl Left {
         self.exchanges.is_empty() && self.accounts.is_empty() && self.refused.is_empty()
     }
 
-    fn is_tried_again(&self) -> bool {
-        !self.exchanges.is_empty() || !self.accounts.is_empty()
+    /// The next exchanges, at most so many; with the last of them go the accounts.
+    fn part(&self, max_items: usize) -> Part {
+        let exchanges = self.exchanges.iter().take(max_items).map(|(_, exchange)| exchange.clone()).collect();
+        let is_last = self.exchanges.len() <= max_items;
+        Part { exchanges, accounts: if is_last { self.latest_accounts() } else { Vec::new() }, is_last }
     }
 
     /// Of each source the last one: accounts are cumulative.
@@ -217,10 +241,11 @@ impl Left {
         latest
     }
 
-    /// Enters the outcome of a try; what was not taken stays.
-    fn enter(&mut self, outcome: Stored, fates: &mut Fates, tries: u32) {
-        let exchanges = std::mem::take(&mut self.exchanges);
-        for ((item, exchange), verdict) in exchanges.into_iter().zip(outcome.verdicts) {
+    /// Enters the outcome of a try; what was not taken stays, in its order. `true`: all of the part was taken.
+    fn enter(&mut self, part: Part, outcome: Stored, fates: &mut Fates, tries: u32) -> bool {
+        let later = self.exchanges.split_off(part.exchanges.len().min(self.exchanges.len()));
+        let tried = std::mem::take(&mut self.exchanges);
+        for ((item, exchange), verdict) in tried.into_iter().zip(outcome.verdicts) {
             match verdict {
                 Verdict::Stored | Verdict::Spooled => fates.replayed += 1,
                 Verdict::Rejected { dead_lettered: true, .. } => fates.dead_lettered += 1,
@@ -228,11 +253,14 @@ impl Left {
                 Verdict::Unknown => self.exchanges.push((item, exchange)),
             }
         }
-        if outcome.accounts {
+        let all_exchanges = self.exchanges.is_empty();
+        self.exchanges.extend(later);
+        if part.is_last && outcome.accounts {
             fates.replayed += self.accounts.len() as u64;
             self.accounts.clear();
         } else if self.exchanges.is_empty() && tries >= ACCOUNT_TRIES {
             self.refused.extend(self.accounts.drain(..).map(|(item, _)| item));
         }
+        all_exchanges && (!part.is_last || self.accounts.is_empty())
     }
 }

@@ -65,20 +65,29 @@ struct Posting {
     acknowledged: Acknowledged,
     posts: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
+    /// Whether they hold back for a while.
+    held: Arc<AtomicBool>,
     sources: JoinSet<()>,
 }
 
 impl Posting {
     fn start(collector: &Collector) -> Posting {
-        let (acknowledged, posts, stop) = <(Acknowledged, Arc<AtomicU64>, Arc<AtomicBool>)>::default();
+        let (acknowledged, posts) = <(Acknowledged, Arc<AtomicU64>)>::default();
+        let (stop, held) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
         let mut sources = JoinSet::new();
         for source in 0..SOURCES {
-            let (acknowledged, posts, stop) = (acknowledged.clone(), posts.clone(), stop.clone());
+            let (acknowledged, posts) = (acknowledged.clone(), posts.clone());
+            let (stop, held) = (stop.clone(), held.clone());
             let address = collector.address();
             sources.spawn(async move {
                 let source = format!("source{source}");
                 let mut next = 0;
                 while !stop.load(Ordering::Relaxed) {
+                    // Far from all that it could post: the replay has to catch up on a busy machine.
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    if held.load(Ordering::Relaxed) {
+                        continue;
+                    }
                     let reply = tributary_testbed::client::call(address, &batch(&source, next)).await;
                     if reply.is_ok_and(|reply| reply.status == 200) {
                         let lines = (next * LINES..(next + 1) * LINES).map(|seq| (source.clone(), seq));
@@ -91,7 +100,7 @@ impl Posting {
                 }
             });
         }
-        Posting { acknowledged, posts, stop, sources }
+        Posting { acknowledged, posts, stop, held, sources }
     }
 
     /// Waits until so many posts more are acknowledged.
@@ -103,6 +112,10 @@ impl Posting {
             Ok(())
         })
         .await
+    }
+
+    fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
     }
 
     async fn stop(mut self) -> BTreeSet<(String, u64)> {
@@ -163,8 +176,7 @@ fn in_order(lines: &[Line]) -> Result<()> {
 pub(super) async fn killed_kafka_is_bridged_by_the_spool(own: &OwnBroker) -> Result<()> {
     let mut kafka = own.take().await?;
     let (scratch, topic) = (Scratch::new("spool")?, topic("bridged"));
-    let timeouts = ["--delivery-timeout", "2s", "--request-timeout", "4s"];
-    let collector = with_spool(kafka.brokers(), &topic, &scratch.path().join("spool"), &timeouts).await?;
+    let collector = with_spool(kafka.brokers(), &topic, &scratch.path().join("spool"), &[]).await?;
     collector.ready(PATIENCE).await?;
     let posting = Posting::start(&collector);
     posting.further(40).await?;
@@ -179,8 +191,10 @@ pub(super) async fn killed_kafka_is_bridged_by_the_spool(own: &OwnBroker) -> Res
         Ok(())
     };
     let bridged = bridged.await.map_err(|error: anyhow::Error| collector.process().with_log(error));
+    posting.hold(true);
     kafka.start_again().await?;
     bridged?;
+    posting.hold(false);
     posting.further(40).await?;
     wait::until("posts that go straight into the topic again", PATIENCE, async || {
         let causes = readiness(&collector).await?.1;
