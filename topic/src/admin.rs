@@ -107,7 +107,11 @@ impl TopicAdmin {
     /// Creates the topic. `false`: somebody else was faster.
     pub(crate) async fn create(&self, topic: &str, shape: &NewTopicShape) -> Result<bool, TopicError> {
         let client = self.client()?;
-        let mut new = NewTopic::new(topic, shape.partitions, TopicReplication::Fixed(shape.replication));
+        // The broker's clock dates the records: it refuses those that come from more than an hour ahead of it, which
+        // would be all of a collector whose clock is wrong (`message.timestamp.after.max.ms`, an hour since Kafka 3.6).
+        // When an exchange happened stands in the exchange.
+        let mut new = NewTopic::new(topic, shape.partitions, TopicReplication::Fixed(shape.replication))
+            .set("message.timestamp.type", "LogAppendTime");
         if shape.compacted {
             new = new.set("cleanup.policy", "compact");
         }
