@@ -161,6 +161,18 @@ impl Collector {
         serde_json::from_slice(&reply.body).context("/v1/accounting")
     }
 
+    /// A number of `GET /metrics`, by its name with its labels; 0 if it is not there.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn metric(&self, name: &str) -> Result<u64> {
+        let reply = self.call(&Call::get("/metrics")).await?;
+        ensure!(reply.status == 200, "/metrics says {}", reply.status);
+        let text = String::from_utf8_lossy(&reply.body);
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(Ok(0), |value| value.parse().with_context(|| format!("{name} is {value}")))
+    }
+
     /// Kills it (SIGKILL).
     pub fn kill(&self) {
         self.process.kill();
@@ -183,6 +195,11 @@ impl Collector {
         self.process = self.launch.start(&self.scratch.log("collector"))?;
         self.restarts += 1;
         self.alive().await
+    }
+
+    /// How its process is started.
+    pub fn launch(&self) -> &Launch {
+        &self.launch
     }
 
     /// Changes how its process is started from the next start on.
@@ -257,6 +274,8 @@ pub struct Refused {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct SourceAccount {
+    /// When the last post of it came, RFC 3339, by the collector's wall clock.
+    pub last_seen: String,
     /// The highest number that arrived.
     pub max_seq: Option<u64>,
     /// How many numbers below it did not.

@@ -30,6 +30,7 @@
 //! It stands in a file of its topic, and the file's `ROWS` in [`rows`]. `docs/faults.md` is made from the rows
 //! (`cargo xtask faults --page`); a check compares them.
 
+mod clock;
 mod collector;
 mod disk;
 mod envoy;
@@ -40,6 +41,8 @@ mod replies;
 mod report;
 mod row;
 mod scene;
+mod spool;
+mod spooling;
 mod strace;
 mod trial;
 
@@ -52,8 +55,8 @@ pub use trial::{Scale, Trial};
 
 /// All rows, by group and in the order of the page.
 pub fn rows() -> Vec<&'static Row> {
-    let mut rows: Vec<&Row> =
-        [collector::ROWS, replies::ROWS, disk::ROWS, envoy::ROWS, order::ROWS].into_iter().flatten().collect();
+    let files = [collector::ROWS, replies::ROWS, disk::ROWS, spool::ROWS, envoy::ROWS, order::ROWS, clock::ROWS];
+    let mut rows: Vec<&Row> = files.into_iter().flatten().collect();
     // Stable: within a group the order is the files'.
     rows.sort_by_key(|row| row.group);
     rows

@@ -2,10 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 use tributary_http_types::HttpExchange;
-use tributary_topic::{Reader, ReaderConfig, Start, TopicError};
+use tributary_topic::{Reader, ReaderConfig, Start};
 
 use crate::{readers, wait};
 
@@ -89,12 +89,9 @@ impl Recordings {
             start: Start::Beginning,
             settings: vec![FETCH_WAIT.map(str::to_owned).into()],
         };
-        let open = async || match Reader::open(config.clone()).await {
-            Ok(reader) => Ok(Ok(reader)),
-            Err(error @ (TopicError::TopicMissing { .. } | TopicError::Unreachable { .. })) => bail!(error),
-            Err(error) => Ok(Err(error)),
-        };
-        let reader = wait::until(&format!("topic {topic}"), TOPIC_WITHIN, open).await??;
+        // Whatever the reason: a client that has just found the broker may also lose it again.
+        let open = async || Ok(Reader::open(config.clone()).await?);
+        let reader = wait::until(&format!("topic {topic}"), TOPIC_WITHIN, open).await?;
         Ok(Recordings { source: Source::Topic(Box::new(reader)), lines: Vec::new() })
     }
 

@@ -1,8 +1,9 @@
 //! How the workspace is built: the one place that knows profiles, targets and packages.
 
+use std::fs;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use xtask::parts::{self, CC, MAKE, OPENSSL, PKG_CONFIG};
 
 use crate::process;
@@ -27,6 +28,26 @@ pub(crate) fn programs() -> Command {
     let mut build = cargo(&["build", "--bins"]);
     build.args(PROGRAMS.iter().flat_map(|package| ["--package", package]));
     build
+}
+
+/// The collector that ends itself at named points, at [`parts::collector_with_fail_points`].
+///
+/// Built with the others, or cargo would choose other features for what they stand on and build all of that again. It
+/// takes the place of the usual collector, so it is moved away, and [`programs`] has to be built after it.
+///
+/// # Errors
+/// The build failed, or the program cannot be copied.
+pub(crate) fn collector_with_fail_points() -> Result<()> {
+    let mut build = programs();
+    build.args(["--features", "tributary-collector/fail-points"]);
+    run(vec![build])?;
+    let place = parts::collector_with_fail_points();
+    let folder = place.parent().context("a place for the collector with fail points")?;
+    fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    // Under another name first: the old one may run.
+    let next = place.with_extension("next");
+    fs::copy(parts::binary("tributary-collector"), &next).with_context(|| format!("write {}", next.display()))?;
+    fs::rename(&next, &place).with_context(|| format!("write {}", place.display()))
 }
 
 /// Filter and programs.

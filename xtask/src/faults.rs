@@ -40,6 +40,7 @@ pub(crate) fn faults(faults: &Faults) -> Result<()> {
     if !faults.list && !faults.page {
         fetch::fetch(&[Part::RustTargets, Part::Envoy, Part::Kafka])?;
         build::run(vec![build::filter()])?;
+        build::collector_with_fail_points()?;
     }
     build::run(vec![build::programs()])?;
 

@@ -154,6 +154,11 @@ pub fn binary(name: &str) -> PathBuf {
     target_dir().join("debug").join(name)
 }
 
+/// Where the build leaves the collector that ends itself at named points, for the fault suite.
+pub fn collector_with_fail_points() -> PathBuf {
+    target_dir().join("debug").join("fail-points").join("tributary-collector")
+}
+
 /// The root of the repository.
 pub fn workspace_root() -> PathBuf {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -8,6 +8,7 @@ use super::{
     strace::Trace,
     trial::Trial,
 };
+use crate::stack::StackBuilder;
 
 pub(super) const ROWS: &[Row] = &[
     Row::new("file-sync-eio", Group::Disk, |trial| Box::pin(file_sync(trial, "error=EIO")))
@@ -27,17 +28,26 @@ const GOOD_SYNCS: u64 = 8;
 /// What is hurt.
 const SYNCS: &str = "fsync,fdatasync";
 
+/// Syncs that are hurt, one after the other.
+const TIMES: u64 = 3;
+
 async fn file_sync(trial: &Trial, how: &str) -> Result<Outcome> {
-    hurt_syncs(trial, how, 3).await
+    hurt_syncs(trial, trial.stack_on_file(), how, async || Ok(())).await
 }
 
-/// Some syncs of the collector's file go wrong; it is healed when they are over.
-async fn hurt_syncs(trial: &Trial, how: &str, times: u64) -> Result<Outcome> {
+/// Some syncs of the collector go wrong; when they are over, `heal` does what is left to do.
+pub(super) async fn hurt_syncs(
+    trial: &Trial,
+    stack: StackBuilder,
+    how: &str,
+    heal: impl AsyncFnOnce() -> Result<()>,
+) -> Result<Outcome> {
     let trace = Trace::new()?;
     let first = GOOD_SYNCS + trial.choose(0..10);
-    let when = format!("{how}:when={first}..{}", first + times - 1);
-    let stack = trace.hurting(trial.stack_on_file(), SYNCS, &when)?;
+    let when = format!("{how}:when={first}..{}", first + TIMES - 1);
+    let stack = trace.hurting(stack, SYNCS, &when)?;
     let scene = Scene::start_cold(trial, stack).await?;
-    let hurt = trace.until_hurt(times, PATIENCE).await.map_err(|error| scene.with_logs(error))?;
+    let hurt = trace.until_hurt(TIMES, PATIENCE).await.map_err(|error| scene.with_logs(error))?;
+    heal().await?;
     scene.healed(hurt).await
 }

@@ -1,7 +1,7 @@
 //! Rows that hurt nothing: each reply with our acknowledgement is seen to be written after what it promises was done,
 //! in the collector's own system calls.
 
-mod witness;
+pub(super) mod witness;
 
 use anyhow::{Result, ensure};
 
@@ -28,7 +28,7 @@ const EXCHANGES: [u64; 2] = [200, 2_000];
 
 async fn file(trial: &Trial) -> Result<Outcome> {
     let trace = Trace::new()?;
-    observe(trial, trial.stack_on_file(), &trace, Promise::Synced).await
+    observe(trial, trial.stack_on_file(), &trace, Promise::Synced, async || Ok(())).await
 }
 
 async fn kafka(trial: &Trial) -> Result<Outcome> {
@@ -36,22 +36,27 @@ async fn kafka(trial: &Trial) -> Result<Outcome> {
     let brokers = trial.kafka().await?.brokers().to_owned();
     // So that what is in a produce request can be read.
     let stack = trial.stack().await?.collector(|collector| collector.args(&["--compression", "none"]));
-    observe(trial, stack, &trace, Promise::Produced { brokers }).await
+    observe(trial, stack, &trace, Promise::Produced { brokers }, async || Ok(())).await
 }
 
-/// Lets exchanges pass, and looks at every acknowledgement.
-pub(super) async fn observe(trial: &Trial, stack: StackBuilder, trace: &Trace, promise: Promise) -> Result<Outcome> {
+/// Lets exchanges pass, and looks at every acknowledgement so far; then `heal` does what is left to do.
+pub(super) async fn observe(
+    trial: &Trial,
+    stack: StackBuilder,
+    trace: &Trace,
+    promise: Promise,
+    heal: impl AsyncFnOnce() -> Result<()>,
+) -> Result<Outcome> {
     let stack = trace.watching(stack)?;
     let [short, full] = EXCHANGES;
     let scene = Scene::start(trial, stack).await?;
     scene.pass(trial.times(short, full)).await?;
     let listens = scene.stack.collector.address().to_string();
-    let mut outcome = scene.healed(1).await?;
-
     let witness = Witness::hear(&trace.calls()?, &listens, &trial.mint(), &promise)?;
+    heal().await?;
+    let mut outcome = scene.healed(witness.acknowledgements).await?;
     trial.note(format!("{} acknowledgements of {} exchanges in order", witness.acknowledgements, witness.exchanges));
     ensure!(witness.exchanges > 0, "no exchange was seen in the system calls");
-    outcome.injected = witness.acknowledgements;
     outcome.findings = witness.too_early;
     Ok(outcome)
 }

@@ -9,7 +9,8 @@ const HEAD: &str = "\
 
 `cargo xtask faults` does each of these to a running path (real Envoy, collector and Kafka, under load), heals it, and
 judges what came out. `cargo xtask faults ROW…` runs some (a name, or its beginning), `--full` the large counts, `--seed N`
-repeats a run. The result stands in `target/faults/report.json`; a failed row keeps its logs beside it.
+repeats a run. The result stands in `target/faults/report.json`; a failed row keeps its logs beside it. It runs on Linux and
+takes `strace`, `faketime` and `unshare` for some rows; one that is missing is named with the command that installs it.
 
 After each row must hold, or it has failed:
 

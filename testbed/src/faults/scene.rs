@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::{row::Outcome, trial::Trial};
 use crate::{
@@ -28,11 +28,14 @@ const WARM_UP: u64 = 40;
 /// Exchanges after healing, beside the fresh one.
 const AFTER_HEALING: u64 = 40;
 
+const OVER: &str = "the load is over";
+
 /// A stack under load.
 pub struct Scene<'a> {
     /// The parts.
     pub stack: Stack,
-    load: Load,
+    /// None when it is over.
+    load: Option<Load>,
     trial: &'a Trial,
 }
 
@@ -56,7 +59,7 @@ impl<'a> Scene<'a> {
         let made = mint.clone();
         let stack =
             stack.origin(move |asked| made.answer(asked).step(Step::Pause(ORIGIN_PAUSE))).await?.start().await?;
-        let load = Load::start(&mint, stack.envoy.address(), CLIENTS, u64::MAX);
+        let load = Some(Load::start(&mint, stack.envoy.address(), CLIENTS, u64::MAX));
         Ok(Scene { stack, load, trial })
     }
 
@@ -65,12 +68,16 @@ impl<'a> Scene<'a> {
     /// # Errors
     /// They do not pass: traffic is hurt.
     pub async fn pass(&self, exchanges: u64) -> Result<()> {
-        self.load.further(exchanges, PATIENCE).await
+        self.load.as_ref().context(OVER)?.further(exchanges, PATIENCE).await
+    }
+
+    fn load(&mut self) -> Result<&mut Load> {
+        self.load.as_mut().context(OVER)
     }
 
     /// How many exchanges clients have finished, well or not.
     pub fn finished(&self) -> u64 {
-        self.load.done()
+        self.load.as_ref().map_or(0, Load::done)
     }
 
     /// A counter of the filter, all VMs together: `acked`, `post_failures` …
@@ -118,8 +125,26 @@ impl<'a> Scene<'a> {
     /// # Errors
     /// As [`healed`](Self::healed).
     pub async fn healed_then(mut self, injected: u64, look: impl FnOnce(&mut Evidence)) -> Result<Outcome> {
+        self.judged(injected, look).await
+    }
+
+    /// The same, with a count that is taken when all has settled, before the parts are ended.
+    ///
+    /// # Errors
+    /// As [`healed`](Self::healed), or the count cannot be taken.
+    pub(super) async fn healed_counting(
+        mut self,
+        injected: u64,
+        count: impl AsyncFnOnce(&Scene<'_>) -> Result<u64>,
+    ) -> Result<(Outcome, u64)> {
+        let outcome = self.judged(injected, |_| ()).await?;
+        let counted = count(&self).await?;
+        Ok((outcome, counted))
+    }
+
+    async fn judged(&mut self, injected: u64, look: impl FnOnce(&mut Evidence)) -> Result<Outcome> {
         let healed = Instant::now();
-        let made = self.load.fresh().await?;
+        let made = self.load()?.fresh().await?;
         let (path, mut looked_at) = (format!("/orders/{}?", made.id), 0);
         let left = FRESH_WITHIN.saturating_sub(healed.elapsed());
         let came = self.stack.lines_within("a fresh exchange after healing", left, |lines| {
@@ -129,9 +154,12 @@ impl<'a> Scene<'a> {
             Ok(())
         });
         came.await?;
-        self.trial.note(format!("fresh exchange {} ms after healing", healed.elapsed().as_millis()));
+        // The wait begins when the topic is open, and that may take its time.
+        let took = healed.elapsed();
+        ensure!(took <= FRESH_WITHIN, "a fresh exchange came out only {} ms after healing", took.as_millis());
+        self.trial.note(format!("fresh exchange {} ms after healing", took.as_millis()));
         self.pass(AFTER_HEALING).await?;
-        let ledger = self.load.stop().await?;
+        let ledger = self.load.take().context(OVER)?.stop().await?;
         let mut evidence = self.stack.evidence_of(&ledger).await?;
         look(&mut evidence);
         Ok(Outcome { injected, verdict: judge(&ledger, &evidence), findings: Vec::new() })

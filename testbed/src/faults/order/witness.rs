@@ -121,6 +121,8 @@ struct Kept {
 struct Written {
     /// Exchanges and when their write had ended.
     unsynced: Vec<(u64, usize)>,
+    /// Exchanges that are synced, in a file whose name is not yet.
+    unnamed: Vec<u64>,
     /// The end of the last write: an id may lie across two.
     tail: Vec<u8>,
 }
@@ -142,10 +144,14 @@ impl Kept {
         let Some(path) = call.path() else { return };
         if call.name.ends_with("sync") {
             self.synced_folders.insert(path.to_owned());
-            let folder_is_synced = path.parent().is_some_and(|folder| self.synced_folders.contains(folder));
-            let Some(file) = self.files.get_mut(path).filter(|_| folder_is_synced) else { return };
-            let synced = file.unsynced.extract_if(.., |(_, written)| *written < call.began);
-            self.durable.extend(synced.map(|(id, _)| id));
+            if let Some(file) = self.files.get_mut(path) {
+                let synced = file.unsynced.extract_if(.., |(_, written)| *written < call.began);
+                file.unnamed.extend(synced.map(|(id, _)| id));
+            }
+            let is_named = |path: &Path| path.parent().is_some_and(|folder| self.synced_folders.contains(folder));
+            for (_, file) in self.files.iter_mut().filter(|(path, _)| is_named(path)) {
+                self.durable.extend(file.unnamed.drain(..));
+            }
         } else if is_write(call) {
             let file = self.files.entry(Path::to_owned(path)).or_default();
             let bytes = [file.tail.as_slice(), &call.bytes].concat();

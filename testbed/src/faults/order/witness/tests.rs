@@ -62,6 +62,15 @@ fn file_in_a_folder_that_was_never_synced_is_not_durable() {
 }
 
 #[test]
+fn folder_may_be_synced_after_the_file() {
+    let mut calls = with_file((6, 17));
+    let folder = call("fsync", "/data", "", (18, 19));
+    calls[0] = folder;
+
+    assert_eq!(hear(&calls, &Promise::Synced), (1, 2, Vec::new()));
+}
+
+#[test]
 fn refused_posts_promise_nothing() {
     let refused = call("writev", POST, "HTTP/1.1 503 Service Unavailable\r\n\r\n", (3, 3));
     let mut calls = vec![post(2), refused];
