@@ -34,6 +34,8 @@ mod clock;
 mod collector;
 mod disk;
 mod envoy;
+mod kafka;
+mod kafka_mock;
 mod order;
 mod page;
 mod plan;
@@ -55,8 +57,18 @@ pub use trial::{Scale, Trial};
 
 /// All rows, by group and in the order of the page.
 pub fn rows() -> Vec<&'static Row> {
-    let files = [collector::ROWS, replies::ROWS, disk::ROWS, spool::ROWS, envoy::ROWS, order::ROWS, clock::ROWS];
-    let mut rows: Vec<&Row> = files.into_iter().flatten().collect();
+    let all = [
+        collector::ROWS,
+        replies::ROWS,
+        disk::ROWS,
+        spool::ROWS,
+        envoy::ROWS,
+        order::ROWS,
+        clock::ROWS,
+        kafka::ROWS,
+        kafka_mock::ROWS,
+    ];
+    let mut rows: Vec<&Row> = all.into_iter().flatten().collect();
     // Stable: within a group the order is the files'.
     rows.sort_by_key(|row| row.group);
     rows

@@ -100,6 +100,19 @@ impl Recordings {
         Recordings { source: Source::File(path.into()), lines: Vec::new() }
     }
 
+    /// What was read so far.
+    pub(crate) fn read_already(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Reads from another place from now on, and keeps its lines behind its own; says how many it brought.
+    pub(crate) fn go_on_with(&mut self, other: Recordings) -> usize {
+        let brought = other.lines.len();
+        self.source = other.source;
+        self.lines.extend(other.lines);
+        brought
+    }
+
     /// Reads all that is there at this moment, and hands out all that was ever read.
     ///
     /// # Errors

@@ -1,8 +1,6 @@
 //! The whole path wired together: app ← Envoy with the filter → collector → topic (or file).
 
-mod books;
-
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -12,15 +10,20 @@ use crate::{
     client,
     collector::{Collector, CollectorBuilder},
     envoy::{Envoy, EnvoyBuilder},
-    kafka::Kafka,
     message::{Asked, Call, Reply},
     oracle::Death,
     origin::{Answer, Origin},
-    process::{Scratch, keep_nothing},
+    process::Scratch,
     proxy::Proxy,
     recordings::{Line, Recordings},
     users::Users,
 };
+
+mod bed;
+mod books;
+mod topic;
+
+pub use bed::Bed;
 
 /// The most time from the end of an exchange to its line in the topic, on a busy machine without faults.
 pub const DELIVERED_WITHIN: Duration = Duration::from_secs(30);
@@ -41,6 +44,15 @@ enum Sink {
     File,
 }
 
+impl Sink {
+    fn topic(&self) -> Result<&str> {
+        match self {
+            Sink::Topic { topic, .. } => Ok(topic),
+            Sink::File => anyhow::bail!("this stack has no topic"),
+        }
+    }
+}
+
 /// How a stack is to be put together.
 pub struct StackBuilder {
     name: String,
@@ -49,6 +61,7 @@ pub struct StackBuilder {
     envoy: EnvoyBuilder,
     collector: CollectorBuilder,
     way: Way,
+    way_in: Option<String>,
 }
 
 /// How Envoy reaches the collector.
@@ -113,6 +126,21 @@ impl StackBuilder {
         self
     }
 
+    /// Sends the collector to these brokers, another way in to the same Kafka.
+    #[must_use]
+    pub fn way_in(mut self, brokers: &str) -> StackBuilder {
+        self.way_in = Some(brokers.to_owned());
+        self
+    }
+
+    /// The topic that it will write to.
+    ///
+    /// # Errors
+    /// It writes to a file.
+    pub fn topic(&self) -> Result<&str> {
+        self.sink.topic()
+    }
+
     /// Ends the collector before Envoy is started: [`Collector::start_again`] is the test's.
     #[must_use]
     pub fn collector_down(mut self) -> StackBuilder {
@@ -128,7 +156,7 @@ impl StackBuilder {
     pub async fn start(self) -> Result<Stack> {
         let scratch = Scratch::new(&self.name)?;
         let collector = match &self.sink {
-            Sink::Topic { brokers, topic } => self.collector.kafka(brokers, topic),
+            Sink::Topic { brokers, topic } => self.collector.kafka(self.way_in.as_ref().unwrap_or(brokers), topic),
             Sink::File => self.collector.file(&scratch.file("exchanges.jsonl")),
         };
         let collector = collector.start().await?;
@@ -191,7 +219,7 @@ impl Stack {
 
     fn building(name: &str, sink: Sink) -> StackBuilder {
         let (envoy, collector) = (Envoy::builder(), Collector::builder());
-        StackBuilder { name: name.to_owned(), sink, app: None, envoy, collector, way: Way::default() }
+        StackBuilder { name: name.to_owned(), sink, app: None, envoy, collector, way: Way::default(), way_in: None }
     }
 
     /// Calls the app through Envoy with the filter, over a new HTTP/1.1 connection.
@@ -235,10 +263,7 @@ impl Stack {
     /// # Errors
     /// The stack writes to a file.
     pub fn topic(&self) -> Result<&str> {
-        match &self.sink {
-            Sink::Topic { topic, .. } => Ok(topic),
-            Sink::File => anyhow::bail!("this stack has no topic"),
-        }
+        self.sink.topic()
     }
 
     /// Waits until at least `count` lines are there, and returns all.
@@ -317,35 +342,5 @@ impl App {
             App::Users(users) => users.address(),
             App::At(address) => *address,
         }
-    }
-}
-
-/// What the tests of one run share: a Kafka, started when the first test asks for it.
-#[derive(Debug, Default)]
-pub struct Bed {
-    kafka: tokio::sync::OnceCell<Kafka>,
-}
-
-impl Bed {
-    /// Nothing started yet.
-    pub fn new() -> Arc<Bed> {
-        Arc::new(Bed::default())
-    }
-
-    /// The shared Kafka. Nobody may pause or kill it: for that, start one's own with [`Kafka::builder`].
-    ///
-    /// # Errors
-    /// As [`Kafka::shared`].
-    pub async fn kafka(&self) -> Result<&Kafka> {
-        // It outlives whoever asks first, and so do its files.
-        self.kafka.get_or_try_init(|| keep_nothing(Kafka::shared())).await
-    }
-
-    /// A stack on a new topic of the shared Kafka.
-    ///
-    /// # Errors
-    /// As [`kafka`](Self::kafka).
-    pub async fn stack(&self, name: &str) -> Result<StackBuilder> {
-        Ok(Stack::on(self.kafka().await?.brokers(), name))
     }
 }
