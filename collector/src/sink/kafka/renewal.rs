@@ -136,7 +136,7 @@ mod tests {
         // Longer than before: the time alone may be the same.
         fs::write(&file, "client.id=another-one-than-before-with-a-name-that-is-quite-long-indeed\n").unwrap();
         renewal.look(&writer);
-        assert_eq!(watched(&renewal), [file.clone()]);
+        assert_eq!(watched(&renewal), std::slice::from_ref(&file));
 
         fs::write(&file, "no.such.setting=1\n").unwrap();
         renewal.look(&writer);
