@@ -67,7 +67,7 @@ async fn until_seen(scene: &Scene<'_>, offset: i64) -> Result<()> {
         let told = seconds_of_day(&source.last_seen).with_context(|| format!("no time: {:?}", source.last_seen))?;
         let real = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs() as i64 % DAY_S;
         let off = (told - real - offset).rem_euclid(DAY_S);
-        ensure!(off < NEAR_S || off > DAY_S - NEAR_S, "it says {}", source.last_seen);
+        ensure!(!(NEAR_S..=DAY_S - NEAR_S).contains(&off), "it says {}", source.last_seen);
         Ok(())
     })
     .await
