@@ -37,7 +37,7 @@ pub(crate) struct AuditArgs {
     #[arg(long, env = "TRIBUTARY_ACCOUNTS", value_name = "FILE")]
     accounts: Option<PathBuf>,
 
-    /// The topic of accounts [default: TOPIC.accounts]
+    /// The topic of accounts [default: TOPIC.accounts]; "" for none, then no gap is explained
     #[arg(long, env = "TRIBUTARY_ACCOUNTS_TOPIC", value_name = "TOPIC", help_heading = "Kafka")]
     accounts_topic: Option<String>,
 
@@ -82,7 +82,7 @@ impl AuditArgs {
         Topics {
             brokers: self.kafka.brokers.clone(),
             exchanges: self.kafka.topic.clone(),
-            accounts: beside(&self.accounts_topic, "accounts"),
+            accounts: Some(beside(&self.accounts_topic, "accounts")).filter(|topic| !topic.is_empty()),
             dead_letters: Some(beside(&self.dead_letter_topic, "dead-letter")).filter(|topic| !topic.is_empty()),
             settings: self.kafka.settings(),
             settle: Duration::from_secs(self.settle_seconds),

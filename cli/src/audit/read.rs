@@ -27,7 +27,8 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(250);
 pub(super) struct Topics {
     pub(super) brokers: String,
     pub(super) exchanges: String,
-    pub(super) accounts: String,
+    /// `None`: nobody keeps them.
+    pub(super) accounts: Option<String>,
     /// `None`: they are not read.
     pub(super) dead_letters: Option<String>,
     pub(super) settings: Vec<(String, String)>,
@@ -46,7 +47,10 @@ pub(super) async fn topics(topics: &Topics) -> Result<(Ledger, Beginning), Failu
     read_exchanges(&mut exchanges, &mut ledger, &mut gone).await?;
     ledger.mark_end();
 
-    let mut accounts = topics.open_other(&topics.accounts, "no gap can be explained by an account").await?;
+    let mut accounts = match &topics.accounts {
+        Some(topic) => topics.open_other(topic, "no gap can be explained by an account").await?,
+        None => None,
+    };
     let deadline = Instant::now() + topics.settle;
     loop {
         if let Some(accounts) = &mut accounts {
