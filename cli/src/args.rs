@@ -40,7 +40,7 @@ pub(crate) enum Command {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0   done
-  1   not all was done or is there: lines not delivered, or not yet, or absent, or stopped before the end; it is told
+  1   not all was done or is there: lines not delivered, or not yet, or absent, stopped before the end, drift found
   64  the arguments or settings cannot be used
   65  a file, or the topic, is not what it has to be
   66  the input cannot be opened

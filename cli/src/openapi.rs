@@ -5,6 +5,7 @@
 
 mod args;
 mod checkpoint;
+mod diff;
 mod output;
 mod progress;
 mod publish;
@@ -26,7 +27,7 @@ use crate::{
     stop::Stop,
     terminal::notice,
 };
-use args::Source;
+use args::{Instead, Source};
 use progress::Progress;
 use publish::Publisher;
 use study::Study;
@@ -43,6 +44,9 @@ const LINES_A_LOOK: u64 = 256;
 /// A [`Failure`]: arguments or files cannot be used, Kafka cannot be worked with, the input holds no exchange at all, or
 /// the user has stopped it before the end.
 pub(crate) async fn run(args: OpenapiArgs) -> Result<(), Failure> {
+    if let Some(Instead::Diff(args)) = args.instead {
+        return diff::run(*args).await;
+    }
     // All that can be wrong with the arguments, before anything is read.
     let source = args.source(Timestamp::now())?;
     let mut publisher = Publisher::new(&args)?;

@@ -3,12 +3,12 @@
 use std::{path::PathBuf, str::FromStr};
 
 use anyhow::anyhow;
-use clap::{Args, ValueEnum, builder::BoolishValueParser};
+use clap::{Args, Subcommand, ValueEnum, builder::BoolishValueParser};
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use tributary_openapi::{Mode, Settings, Version};
 use tributary_topic::Start;
 
-use super::output::Target;
+use super::{diff::DiffArgs, output::Target};
 use crate::{args::EXIT_CODES, failure::Failure, glob::Glob, kafka::KafkaArgs, lines::Input};
 
 /// Write the OpenAPI description of an API from its traffic.
@@ -21,8 +21,11 @@ use crate::{args::EXIT_CODES, failure::Failure, glob::Glob, kafka::KafkaArgs, li
 /// together with what it has learnt, in one file, so that the next run goes on from there; it may be killed at any
 /// moment. Without any exchange the document is empty and valid.
 #[derive(Debug, Args)]
-#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"), args_conflicts_with_subcommands = true)]
 pub(crate) struct OpenapiArgs {
+    #[command(subcommand)]
+    pub(super) instead: Option<Instead>,
+
     /// A recordings file, or - for standard input; without it the topic is read
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -91,6 +94,13 @@ pub(crate) struct OpenapiArgs {
     pub(super) kafka: KafkaArgs,
 }
 
+/// What to do instead of writing a description.
+#[derive(Debug, Subcommand)]
+pub(super) enum Instead {
+    // What it is for stands at its arguments.
+    Diff(Box<DiffArgs>),
+}
+
 const EXAMPLES: &str = "\
 Examples:
   tributary openapi recordings.jsonl --out openapi.yaml
@@ -119,7 +129,7 @@ enum VersionArg {
 
 /// How long ago, or when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Since {
+pub(crate) enum Since {
     /// So many milliseconds ago.
     Ago(i64),
     /// Milliseconds since 1970.
@@ -142,7 +152,8 @@ impl FromStr for Since {
 }
 
 impl Since {
-    fn start(self, now: Timestamp) -> Start {
+    /// Where a reader begins.
+    pub(super) fn start(self, now: Timestamp) -> Start {
         match self {
             Since::Ago(millis) => Start::Since(now.as_millisecond().saturating_sub(millis).max(0)),
             Since::At(millis) => Start::Since(millis.max(0)),
@@ -152,7 +163,7 @@ impl Since {
 
 /// A pattern for hosts: `*` stands for anything; without a port it fits any.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct HostPattern {
+pub(crate) struct HostPattern {
     text: String,
     glob: Glob,
     has_port: bool,
