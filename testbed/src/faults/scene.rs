@@ -132,11 +132,11 @@ impl<'a> Scene<'a> {
     ///
     /// # Errors
     /// As [`healed`](Self::healed), or the count cannot be taken.
-    pub(super) async fn healed_counting(
+    pub(super) async fn healed_counting<T>(
         mut self,
         injected: u64,
-        count: impl AsyncFnOnce(&Scene<'_>) -> Result<u64>,
-    ) -> Result<(Outcome, u64)> {
+        count: impl AsyncFnOnce(&Scene<'_>) -> Result<T>,
+    ) -> Result<(Outcome, T)> {
         let outcome = self.judged(injected, |_| ()).await?;
         let counted = count(&self).await?;
         Ok((outcome, counted))
