@@ -4,6 +4,8 @@ mod damage;
 mod doors;
 mod points;
 
+use std::path::Path;
+
 use anyhow::{Result, ensure};
 use xtask::parts::UNSHARE;
 
@@ -102,7 +104,8 @@ async fn full(trial: &Trial) -> Result<Outcome> {
 
     // The file system is the collector's own: it is reached through it.
     let id = scene.stack.collector.process().id();
-    std::fs::remove_file(format!("/proc/{id}/root{around}/ballast"))?;
+    let of_collector = Path::new("/proc").join(id.to_string()).join("root");
+    std::fs::remove_file(of_collector.join(around.trim_start_matches('/')).join("ballast"))?;
     let freed = std::time::Instant::now();
     scene.until_acked(1).await?;
     trial.note(format!("acknowledged again {} ms after there was room", freed.elapsed().as_millis()));
