@@ -15,11 +15,14 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && cargo build --locked --release --package tributary-collector --package tributary-cli --package users \
     && install -D --target-directory=/out \
          target/release/tributary-collector target/release/tributary target/release/users \
+    && install -d /out/spool \
     && install -D --mode=0644 target/wasm32-wasip1/wasm/tributary_filter.wasm /out/tributary-filter.wasm
 
 # The three programs need glibc, OpenSSL and CA certificates, and nothing else: no shell, no package manager.
 FROM gcr.io/distroless/cc-debian12:nonroot AS collector
 COPY --from=build /out/tributary-collector /usr/local/bin/tributary-collector
+# The place for a spool: a volume mounted here belongs to the image's user.
+COPY --from=build --chown=65532:65532 /out/spool /var/lib/tributary
 EXPOSE 8088
 ENTRYPOINT ["/usr/local/bin/tributary-collector"]
 
