@@ -1,7 +1,7 @@
 //! Stage 3a: exchanges in, OpenAPI document out. Pure: no I/O, no clock, no randomness, no threads.
 //!
 //! A [`Learner`] takes exchanges one at a time and keeps bounded sketches of them: a tree of path segments for each host,
-//! and in it what was seen of each operation. [`describe`] turns what was learnt about one host into a document. All
+//! and in it what was seen of each operation. [`describe()`] turns what was learnt about one host into a document. All
 //! that is kept is a function of the *set* of exchanges: their order, and how they were split over learners that were
 //! merged later, change nothing.
 //!
