@@ -2,6 +2,8 @@
 
 use std::sync::Mutex;
 
+use tokio::sync::Notify;
+
 use super::*;
 
 /// What the sink does with what it gets.
@@ -19,6 +21,8 @@ pub(crate) enum Behaviour {
     Blocked,
     /// Stores exchanges, but no accounts.
     NoAccounts,
+    /// Stores when it is given a permit for it.
+    OnPermit,
 }
 
 #[derive(Default)]
@@ -26,6 +30,7 @@ pub(crate) struct MemorySink {
     pub(crate) behaviour: Mutex<Behaviour>,
     pub(crate) stored: Mutex<Vec<Exchange>>,
     pub(crate) accounts: Mutex<Vec<Account>>,
+    pub(crate) permits: Notify,
 }
 
 impl MemorySink {
@@ -65,6 +70,9 @@ impl Sink for MemorySink {
             if behaviour == Behaviour::Hang {
                 std::future::pending::<()>().await;
             }
+            if behaviour == Behaviour::OnPermit {
+                self.permits.notified().await;
+            }
             let one = |exchange: &Exchange| match behaviour {
                 Behaviour::RejectOver(max) if exchange.line.len() > max => {
                     Verdict::Rejected { error: "too large".to_owned(), dead_lettered: true }
@@ -87,7 +95,7 @@ impl Sink for MemorySink {
     fn condition(&self) -> Condition {
         let trouble =
             |cause| Trouble { cause, why: "told to".to_owned(), since: "2020-02-28T10:39:28.833Z".to_owned() };
-        let well = matches!(self.behaviour(), Behaviour::Store | Behaviour::NoAccounts);
+        let well = matches!(self.behaviour(), Behaviour::Store | Behaviour::NoAccounts | Behaviour::OnPermit);
         let degraded = if well { vec![] } else { vec![trouble("memory")] };
         Condition { refuses: !degraded.is_empty(), degraded, warnings: vec![] }
     }

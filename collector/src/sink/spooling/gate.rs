@@ -9,14 +9,21 @@
 //! ```
 //! The rule that keeps the order: while anything waits in the spool, everything goes through the spool. So no source's
 //! new exchanges overtake its spooled ones, and nobody needs to know which source has any. While the last of it is
-//! handed over, posts wait at the gate; it is a matter of milliseconds, and bounded.
+//! handed over, posts wait at the gate; it is a matter of milliseconds, and the first that has waited
+//! [`HAND_OVER_WITHIN`] ends it: then they go into the spool again.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+
+/// So long a post waits at most, however many batches the spool still has and whatever they wait for.
+pub(super) const HAND_OVER_WITHIN: Duration = Duration::from_secs(1);
 
 /// Where posts go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,19 +67,22 @@ impl Gate {
         Gate { inner: Mutex::new(Inner { phase, since: SystemTime::now(), inside: 0 }), changed }
     }
 
-    /// The way of a new post; it waits while the spool is handed over.
+    /// The way of a new post; it waits while the spool is handed over, for at most [`HAND_OVER_WITHIN`].
     pub(super) async fn enter(&self) -> Way<'_> {
         if let Some(way) = self.way() {
             return way;
         }
         let mut changes = self.changed.subscribe();
+        let deadline = Instant::now() + HAND_OVER_WITHIN;
         loop {
             changes.mark_unchanged();
             if let Some(way) = self.way() {
                 return way;
             }
             // The sender lives as long as the gate.
-            let _ = changes.changed().await;
+            if timeout_at(deadline, changes.changed()).await.is_err() {
+                self.go_on_spooling();
+            }
         }
     }
 
@@ -210,6 +220,18 @@ mod tests {
         assert!(gate.open(|| 0));
 
         assert!(matches!(entering.await, Way::Direct));
+    }
+
+    // A replay of many batches, each of them fast enough, made posts wait for the sum of them until they were refused.
+    #[tokio::test]
+    async fn who_has_waited_long_enough_goes_into_the_spool_and_so_do_the_others() {
+        let gate = Gate::new(Phase::Spooling);
+        gate.hand_over();
+        let entering = tokio::time::timeout(10 * HAND_OVER_WITHIN, gate.enter());
+
+        assert!(matches!(entering.await, Ok(Way::Spool(_))));
+
+        assert_eq!(way(&gate).await, "spool");
     }
 
     #[tokio::test]

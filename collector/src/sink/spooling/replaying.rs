@@ -3,10 +3,7 @@
 use std::{collections::HashSet, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, time::sleep};
 
 use super::{
     super::{Stored, Verdict},
@@ -25,11 +22,10 @@ const FIRST_ITEMS: usize = 128;
 const MAX_ITEMS: usize = 4096;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// So few waiting items are handed over while new posts wait at the gate.
-const HAND_OVER_ITEMS: u64 = 2 * MAX_ITEMS as u64;
-
-/// So long new posts wait at most.
-const HAND_OVER_WITHIN: Duration = Duration::from_secs(1);
+/// So few waiting items are handed over while new posts wait at the gate: at first; and half of it whenever they waited
+/// in vain, but not fewer than go into one batch.
+const MAX_HAND_OVER_ITEMS: u64 = 2 * MAX_ITEMS as u64;
+const MIN_HAND_OVER_ITEMS: u64 = 4 * FIRST_ITEMS as u64;
 
 /// Between two looks whether Kafka is back, and two tries.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -39,7 +35,13 @@ const ACCOUNT_TRIES: u32 = 5;
 
 /// Replays until it is told to stop.
 pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
-    let mut replaying = Replaying { replay: Some(shared.spool.replay()), shared, items: FIRST_ITEMS };
+    let mut replaying = Replaying {
+        replay: Some(shared.spool.replay()),
+        shared,
+        items: FIRST_ITEMS,
+        hand_over_items: MAX_HAND_OVER_ITEMS,
+        handing_over: false,
+    };
     // Between two awaits nothing is half done that would be missed: what is not settled is replayed again.
     tokio::select! {
         () = replaying.for_ever() => {}
@@ -52,6 +54,9 @@ struct Replaying {
     /// Away while a thread works with it.
     replay: Option<Replay>,
     items: usize,
+    hand_over_items: u64,
+    /// Whether posts wait at the gate, as far as we know: one that waited too long ends it.
+    handing_over: bool,
 }
 
 impl Replaying {
@@ -73,9 +78,7 @@ impl Replaying {
 
     /// One batch, or whatever else is next.
     async fn step(&mut self) -> io::Result<()> {
-        if self.shared.spool.waiting() <= HAND_OVER_ITEMS && self.items > FIRST_ITEMS {
-            self.shared.gate.hand_over();
-        }
+        self.look_at_gate();
         let (items, shared) = (self.items, Arc::clone(&self.shared));
         match self.on_thread(move |replay| replay.next(items, MAX_BYTES)).await? {
             Next::Batch(batch) => self.bring(batch).await,
@@ -86,7 +89,8 @@ impl Replaying {
             Next::Nothing => {
                 // If nothing was brought there is no proof that Kafka is back; the next post brings it.
                 if shared.gate.open(|| shared.spool.waiting()) {
-                    self.items = FIRST_ITEMS;
+                    (self.items, self.hand_over_items) = (FIRST_ITEMS, MAX_HAND_OVER_ITEMS);
+                    self.handing_over = false;
                     tracing::info!("The spool is empty, exchanges go straight into the topic again.");
                 } else {
                     sleep(Duration::from_millis(1)).await;
@@ -94,6 +98,20 @@ impl Replaying {
                 Ok(())
             }
         }
+    }
+
+    /// Lets posts wait if what is left can be brought soon, judging by how it went the last time.
+    fn look_at_gate(&mut self) {
+        let gate = &self.shared.gate;
+        if self.handing_over && gate.phase().0 == Phase::Spooling {
+            self.hand_over_items = (self.hand_over_items / 2).max(MIN_HAND_OVER_ITEMS);
+            // What comes next does not make posts wait again.
+            self.items = FIRST_ITEMS / 2;
+        }
+        if self.shared.spool.waiting() <= self.hand_over_items && self.items > FIRST_ITEMS {
+            gate.hand_over();
+        }
+        self.handing_over = gate.phase().0 == Phase::HandingOver;
     }
 
     /// Brings a batch into the topic, however long it takes, and settles it.
@@ -109,11 +127,7 @@ impl Replaying {
             }
             tries += 1;
             let part = left.part(self.items);
-            let (outcome, haste) = store(&shared, &part).await;
-            if haste == Haste::InVain {
-                // What comes next does not make posts wait again.
-                self.items = FIRST_ITEMS / 2;
-            }
+            let outcome = shared.below.store(&part.exchanges, &part.accounts).await;
             if left.enter(part, outcome, &mut fates, tries) {
                 self.items = (self.items * 2).min(MAX_ITEMS);
                 continue;
@@ -151,28 +165,6 @@ impl Replaying {
         self.replay = Some(replay);
         outcome
     }
-}
-
-/// Whether posts waited at the gate longer than they may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Haste {
-    /// They did not.
-    None,
-    /// They did, and go into the spool again.
-    InVain,
-}
-
-/// One try. While posts wait at the gate it is not waited for long.
-async fn store(shared: &Shared, part: &Part) -> (Stored, Haste) {
-    let mut storing = shared.below.store(&part.exchanges, &part.accounts);
-    if shared.gate.phase().0 == Phase::HandingOver {
-        if let Ok(stored) = timeout(HAND_OVER_WITHIN, &mut storing).await {
-            return (stored, Haste::None);
-        }
-        shared.gate.go_on_spooling();
-        return (storing.await, Haste::InVain);
-    }
-    (storing.await, Haste::None)
 }
 
 async fn pause(shared: &Shared) {

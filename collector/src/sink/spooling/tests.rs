@@ -123,6 +123,32 @@ async fn what_the_sink_below_does_not_take_is_spooled_and_replayed_in_order() {
 }
 
 #[tokio::test]
+async fn posts_that_wait_too_long_for_the_rest_of_the_spool_go_into_it_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig(folder.path());
+    rig.below.behave(Behaviour::Fail);
+    for first in (0..2000).step_by(500) {
+        assert_eq!(rig.store(first..first + 500).await, vec![Verdict::Spooled; 500]);
+    }
+    rig.below.behave(Behaviour::OnPermit);
+    rig.until("the rest is being handed over", |rig| {
+        let handing_over = rig.sink.shared.gate.phase().0 == Phase::HandingOver;
+        if !handing_over {
+            rig.below.permits.notify_one();
+        }
+        handing_over
+    })
+    .await;
+
+    assert_eq!(rig.store(2000..2001).await, [Verdict::Spooled]);
+
+    rig.below.behave(Behaviour::Store);
+    rig.below.permits.notify_one();
+    rig.until_direct().await;
+    assert_eq!(rig.below.lines(), texts(0..2001));
+}
+
+#[tokio::test]
 async fn replayed_exchanges_say_so_and_others_do_not() {
     let folder = tempfile::tempdir().unwrap();
     let rig = rig(folder.path());
