@@ -13,7 +13,10 @@
 //! The check of bodies is ours and not that of a JSON Schema library, because it answers another question. To JSON
 //! Schema a property that nobody documented is fine, and a masked number is wrong; `nullable`, `readOnly` and
 //! `writeOnly` of OpenAPI 3.0 are unknown to it; and its messages hold the values. What both can judge, a property
-//! test compares. `pattern` is not looked at.
+//! test compares: whatever schema and value, the verdicts are the same. Left out of it are the keywords that we do not look
+//! at (`pattern`, `multipleOf`, `uniqueItems`, `contains`, `not`, `if`, the numbers of properties), `format`, what stands beside
+//! a `$ref`, and what we judge in another way on purpose: unnamed properties are undocumented, `null` fits whatever is
+//! `nullable`, and of a `oneOf` one alternative has to fit, not exactly one.
 
 mod bodies;
 mod check;

@@ -2,7 +2,7 @@
 //!
 //! The crate `tributary-openapi` compares; here is what goes in and out.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
@@ -14,6 +14,7 @@ use tributary_topic::{Reader, Start};
 
 use super::{
     args::{HostPattern, Since},
+    publish::named,
     spec, stopped_before_the_end,
 };
 use crate::{
@@ -29,12 +30,16 @@ use crate::{
 /// How long a stopped command may take to end.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
+/// Hosts that are remembered, for the message that none of them is meant: they come from the traffic.
+const MAX_REMEMBERED_HOSTS: usize = 1_000;
+
 /// Say where traffic and a hand-written OpenAPI document disagree.
 ///
 /// Reads exchanges from a recordings file, or from the topic to where it ends now, and lays them beside the document
 /// (3.0 or 3.1, JSON or YAML): undocumented paths, methods, statuses, parameters and properties, what is required and
 /// missing, wrong types. Each disagreement stands once, with the id of an exchange that shows it; no value of the
-/// traffic is told. Ends with 1 if there is one, with 0 if traffic and document agree.
+/// traffic is told. Ends with 1 if there is one, with 0 if traffic and document agree. If there was nothing to compare,
+/// a warning on stderr says so; a host that no exchange went to ends with 64.
 #[derive(Debug, Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct DiffArgs {
@@ -160,13 +165,17 @@ async fn of_topic(args: &DiffArgs, contract: &Contract, stop: &mut Stop) -> Resu
 struct Pair<'c> {
     comparison: Comparison<'c>,
     hosts: &'c [HostPattern],
+    /// Those that exchanges went to, while none was meant.
+    others: BTreeSet<String>,
     exchanges: u64,
+    meant: u64,
     skipped: u64,
 }
 
 impl<'c> Pair<'c> {
     fn new(contract: &'c Contract, hosts: &'c [HostPattern]) -> Pair<'c> {
-        Pair { comparison: Comparison::with(contract), hosts, exchanges: 0, skipped: 0 }
+        let comparison = Comparison::with(contract);
+        Pair { comparison, hosts, others: BTreeSet::new(), exchanges: 0, meant: 0, skipped: 0 }
     }
 
     fn take(&mut self, line: &[u8], place: impl Fn() -> String) {
@@ -180,7 +189,10 @@ impl<'c> Pair<'c> {
         self.exchanges += 1;
         let host = exchange.request.host.as_deref().unwrap_or_default();
         if self.hosts.is_empty() || self.hosts.iter().any(|pattern| pattern.matches(host)) {
+            self.meant += 1;
             self.comparison.add(&exchange, place);
+        } else if self.meant == 0 && self.others.len() < MAX_REMEMBERED_HOSTS {
+            self.others.insert(host.to_owned());
         }
     }
 
@@ -190,7 +202,8 @@ impl<'c> Pair<'c> {
     }
 
     /// # Errors
-    /// All lines were skipped: the input is something else.
+    /// All lines were skipped: the input is something else. Or no exchange went to a host that is meant: whoever
+    /// misspells one must not read that there is no drift.
     fn finish(self, name: &str) -> Result<Drift, Failure> {
         if self.exchanges == 0 && self.skipped > 0 {
             let told = format!("{name} holds no exchange: all {} lines or records were skipped", self.skipped);
@@ -199,7 +212,22 @@ impl<'c> Pair<'c> {
         if self.skipped > 0 {
             notice(&format!("{name}: {} lines or records are no exchanges and were skipped", self.skipped));
         }
-        Ok(self.comparison.drift())
+        if self.exchanges > 0 && self.meant == 0 {
+            let patterns = self.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            let seen = named(self.others.iter().map(String::as_str));
+            return Err(Failure::usage(anyhow!("--host {patterns}: there is traffic of {seen} only")));
+        }
+        let drift = self.comparison.drift();
+        if self.exchanges == 0 {
+            notice(&format!("warning: {name}: no exchange, so nothing was compared"));
+        } else if drift.compared == 0 {
+            let which = match self.meant {
+                1 => "1 exchange, which tells nothing".to_owned(),
+                count => format!("{count} exchanges, none of which tells anything"),
+            };
+            notice(&format!("warning: {name}: {which} about the interface, so nothing was compared"));
+        }
+        Ok(drift)
     }
 }
 

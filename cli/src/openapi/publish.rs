@@ -97,7 +97,8 @@ impl Publisher {
             }
             let (paths, operations) = size(&published.description.document);
             let host = published.host.map(|host| format!("{host}, ")).unwrap_or_default();
-            tell(&format!("{}: {host}{paths} paths, {operations} operations", published.place));
+            let (paths, operations) = (counted(paths, "path"), counted(operations, "operation"));
+            tell(&format!("{}: {host}{paths}, {operations}", published.place));
         }
         Ok(())
     }
@@ -159,7 +160,7 @@ fn tell(text: &str) {
 }
 
 /// The hosts as a list, the first of them.
-fn named<'a>(hosts: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn named<'a>(hosts: impl Iterator<Item = &'a str>) -> String {
     let hosts: Vec<_> = hosts.collect();
     let mut first = hosts.iter().take(MAX_NAMED_HOSTS).copied().collect::<Vec<_>>().join(", ");
     if hosts.len() > MAX_NAMED_HOSTS {
@@ -168,6 +169,11 @@ fn named<'a>(hosts: impl Iterator<Item = &'a str>) -> String {
     let mut visible = String::new();
     push_visible(&mut visible, &first);
     visible
+}
+
+/// `1 path`, `2 paths`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// How many paths a document has, and how many operations.

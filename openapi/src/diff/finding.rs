@@ -141,8 +141,12 @@ impl Drift {
         if !self.findings.is_empty() {
             text.push('\n');
         }
-        let _ = write!(text, "{} exchanges compared: ", self.compared);
+        let _ = match self.compared {
+            1 => write!(text, "1 exchange compared: "),
+            count => write!(text, "{count} exchanges compared: "),
+        };
         let _ = match (self.findings.len(), self.more) {
+            (0, 0) if self.compared == 0 => write!(text, "nothing can be said"),
             (0, 0) => write!(text, "no drift"),
             (1, 0) => write!(text, "1 disagreement"),
             (count, 0) => write!(text, "{count} disagreements"),

@@ -79,11 +79,23 @@ fn line_of(pointer: &str, text: &str) -> usize {
     text.lines().position(is_key).map_or(1, |line| line + 1)
 }
 
-/// A file name as a URI reference (RFC 3986): what may not stand in one is escaped.
+/// A file name as a URI reference (RFC 3986): what may not stand in one is escaped. A URL is one already.
+///
+/// An absolute path needs the scheme `file` (SARIF §3.10.1), and a colon in the first segment of a relative one would be
+/// read as the end of a scheme (RFC 3986 §4.2).
 fn uri(file: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:@!$&'()*+,;=%".contains(&byte);
+    if file.contains("://") {
+        return file.to_owned();
+    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:@!$&'()*+,;=".contains(&byte);
     let escape = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    file.bytes().map(escape).collect()
+    let escaped = file.bytes().map(escape).collect::<String>();
+    let first = escaped.split('/').next().unwrap_or_default();
+    match first {
+        "" if !escaped.is_empty() => format!("file://{escaped}"),
+        first if first.contains(':') => format!("./{escaped}"),
+        _ => escaped,
+    }
 }
 
 #[cfg(test)]
@@ -104,5 +116,9 @@ mod tests {
     #[test]
     fn file_names_become_uri_references() {
         assert_eq!(uri("docs/my api.yaml"), "docs/my%20api.yaml");
+        assert_eq!(uri("100%.yaml"), "100%25.yaml");
+        assert_eq!(uri("v1:shop.yaml"), "./v1:shop.yaml");
+        assert_eq!(uri("/srv/shop.yaml"), "file:///srv/shop.yaml");
+        assert_eq!(uri("https://shop.example/a%20b.yaml"), "https://shop.example/a%20b.yaml");
     }
 }

@@ -4,6 +4,9 @@ use tributary_http_types::HttpExchange;
 use super::*;
 use crate::call::Reason;
 
+mod library;
+mod sarif;
+
 /// A document with what the comparison has to understand: references, alternatives, base path, classes of statuses.
 fn contract() -> Contract {
     Contract::of(document("3.0.3")).unwrap()
@@ -349,32 +352,12 @@ fn text_shows_findings_below_their_operation() {
     assert_eq!(
         drift.text(),
         "GET /users/{userId}\n  undocumented-parameter query debug: the operation has no such parameter (once, e1)\n\n\
-         1 exchanges compared: 1 disagreement; 1 of 3 operations seen.\n"
+         1 exchange compared: 1 disagreement; 1 of 3 operations seen.\n"
     );
-    assert_eq!(drift_of(&contract(), &[]).text(), "0 exchanges compared: no drift; 0 of 3 operations seen.\n");
-}
-
-#[test]
-fn sarif_has_what_its_schema_requires() {
-    let drift = drift_of(&contract(), &[exchange(1, "get", "/api/v1/users/7?debug=1", 500, &user())]);
-    let text = "openapi: 3.0.3\npaths:\n  /users/{userId}:\n    get: {}\n";
-
-    let sarif = drift.sarif("api/shop.yaml", text);
-
-    assert_eq!(sarif["version"], "2.1.0");
-    let run = &sarif["runs"][0];
-    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
-    let results = run["results"].as_array().unwrap();
-    assert_eq!((rules.len(), results.len()), (Kind::ALL.len(), 2));
-    for result in results {
-        let rule = &rules[result["ruleIndex"].as_u64().unwrap() as usize];
-        assert_eq!(rule["id"], result["ruleId"]);
-        assert!(["none", "note", "warning", "error"].contains(&result["level"].as_str().unwrap()));
-        assert!(!result["message"]["text"].as_str().unwrap().is_empty());
-        let place = &result["locations"][0]["physicalLocation"];
-        assert_eq!(place["artifactLocation"], json!({ "uri": "api/shop.yaml", "index": 0 }));
-        assert_eq!(place["region"], json!({ "startLine": 3 }));
-    }
+    assert_eq!(
+        drift_of(&contract(), &[]).text(),
+        "0 exchanges compared: nothing can be said; 0 of 3 operations seen.\n"
+    );
 }
 
 #[test]

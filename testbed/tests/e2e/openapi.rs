@@ -1,6 +1,8 @@
-//! `tributary openapi`, the program: files, folders and exit codes here, the topic in [`topic`] and [`checkpoint`].
+//! `tributary openapi`, the program: files, folders and exit codes here, the topic in [`topic`] and [`checkpoint`],
+//! the comparison in [`diff`].
 
 mod checkpoint;
+mod diff;
 mod shop;
 mod topic;
 
@@ -29,7 +31,7 @@ pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
         base_is_extended_and_what_contradicts_it_is_told,
         what_cannot_be_used_is_told_with_what_is_allowed,
     );
-    here.into_iter().chain(topic::trials(bed)).chain(checkpoint::trials(bed)).collect()
+    here.into_iter().chain(topic::trials(bed)).chain(checkpoint::trials(bed)).chain(diff::trials(bed)).collect()
 }
 
 async fn calls_of_the_tutorial_give_its_two_paths(bed: &Bed) -> Result<()> {
