@@ -131,11 +131,13 @@ impl Checker<'_> {
                 return;
             }
             // An alternative of another type is further away than any with faults inside, and one whose required
-            // properties are not there further than one whose properties are wrong.
+            // properties are not there further than one whose properties are wrong. One that fits but for properties
+            // that no schema names is valid, so it is the nearest.
             let distance = |faults: &[Fault]| {
                 let is_other = faults.iter().any(|fault| fault.kind == Kind::WrongType && fault.place == place);
-                let missing = faults.iter().filter(|fault| fault.kind == Kind::MissingRequired).count();
-                (is_other, missing, faults.len())
+                let count = |kind: Kind| faults.iter().filter(|fault| fault.kind == kind).count();
+                let unnamed = count(Kind::UndocumentedProperty);
+                (is_other, count(Kind::MissingRequired), faults.len() - unnamed, unnamed)
             };
             if nearest.as_ref().is_none_or(|nearest| distance(&own) < distance(nearest)) {
                 nearest = Some(own);

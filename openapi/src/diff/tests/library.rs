@@ -196,6 +196,18 @@ proptest! {
     }
 }
 
+/// Found by the property: the other alternative has as many faults, but it is not valid.
+#[test]
+fn an_alternative_that_lacks_only_names_further_down_fits() {
+    let tree = json!({ "type": "array", "items": { "properties": { "a": {} } } });
+    let components = json!({ "Root": { "anyOf": [{ "enum": [null] }, tree] } });
+    let value = json!([{ "a": null, "c": null }]);
+    let contract = contract(Dialect::V3_1, &components);
+
+    assert!(library(&components).is_valid(&value));
+    assert!(we_find_it_valid(&contract, &value));
+}
+
 /// Otherwise agreement would say little.
 #[test]
 fn cases_are_valid_and_invalid_in_both_dialects() {
