@@ -67,8 +67,8 @@ async fn drained(trial: &Trial) -> Result<Outcome> {
             scene.with_logs(anyhow::anyhow!("the drain ended with {}: {told}", output.status))
         );
         scene.stack.envoy.process().terminate(PATIENCE).await?;
-        let finished = scene.finished();
-        let death = scene.stack.envoy_ended(finished).await?;
+        let answered = scene.answered_at_rest().await?;
+        let death = scene.stack.envoy_ended(answered).await?;
         ensure!(death.pending == 0 && death.untold == 0, "lost with an Envoy that was drained: {death:?}");
         drains += 1;
         scene.stack.envoy.start_again().await?;
@@ -106,8 +106,8 @@ async fn ended(trial: &Trial, how: Death) -> Result<Outcome> {
             Death::Terminate => drop(scene.stack.envoy.process().terminate(PATIENCE).await?),
             Death::Kill => scene.stack.envoy.process().kill(),
         }
-        let finished = scene.finished();
-        let death = scene.stack.envoy_ended(finished).await?.clone();
+        let answered = scene.answered_at_rest().await?;
+        let death = scene.stack.envoy_ended(answered).await?.clone();
         lost.push(format!("{}+{}", death.pending, death.untold));
         if how == Death::Kill && death.pending > 0 {
             until_called_silent(&scene.stack, &death.sources).await?;

@@ -75,9 +75,12 @@ impl<'a> Scene<'a> {
         self.load.as_mut().context(OVER)
     }
 
-    /// How many exchanges clients have finished, well or not.
-    pub fn finished(&self) -> u64 {
-        self.load.as_ref().map_or(0, Load::done)
+    /// How many exchanges were answered in all, when Envoy has ended.
+    ///
+    /// # Errors
+    /// A client does not notice that.
+    pub async fn answered_at_rest(&self) -> Result<u64> {
+        self.load.as_ref().context(OVER)?.answered_at_rest(PATIENCE).await
     }
 
     /// A counter of the filter, all VMs together: `acked`, `post_failures` …

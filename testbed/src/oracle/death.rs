@@ -14,19 +14,20 @@ pub struct Death {
     pub sources: Vec<String>,
     /// What they last told to be pending.
     pub pending: u64,
-    /// Exchanges that clients had finished and no VM had told of: those since the last posts.
+    /// Exchanges that were answered and that no VM had told of: those since the last posts.
     pub untold: u64,
 }
 
 impl Death {
-    /// Of all sources that are not among the `dead`, when clients have finished so many exchanges in all.
-    pub(crate) fn new(accounting: &Accounting, dead: &[Death], finished: u64) -> Death {
+    /// Of all sources that are not among the `dead`, when so many exchanges in all were answered. One without an answer is
+    /// left out: its connection may have broken before any filter saw it, as in the moment in which a listener closes.
+    pub(crate) fn new(accounting: &Accounting, dead: &[Death], answered: u64) -> Death {
         let told: u64 = accounting.sources.values().map(|account| count(account, "seen")).sum();
         let known: u64 = dead.iter().map(|death| death.untold).sum();
         let is_dead = |source: &String| dead.iter().any(|death| death.sources.contains(source));
         let sources: Vec<String> = accounting.sources.keys().filter(|source| !is_dead(source)).cloned().collect();
         let pending = sources.iter().filter_map(|source| accounting.sources.get(source)).map(pending).sum();
-        Death { sources, pending, untold: finished.saturating_sub(told + known) }
+        Death { sources, pending, untold: answered.saturating_sub(told + known) }
     }
 
     /// Enters it into the books: what was pending and what was not told are lost with Envoy, and its last word stands for

@@ -20,9 +20,12 @@ use crate::recordings::Line;
 pub fn judge(ledger: &Ledger, evidence: &Evidence) -> Verdict {
     let mut verdict = Verdict { exchanges: ledger.attempts.len(), lines: evidence.lines.len(), ..Verdict::default() };
     for attempt in &ledger.attempts {
-        if let Outcome::Hurt(reason) = &attempt.outcome {
-            verdict.hurt.push(format!("{}: {reason}", ledger.mint.exchange(attempt.number).id));
-        }
+        let hurt = match &attempt.outcome {
+            Outcome::Hurt(reason) => reason.clone(),
+            Outcome::Cut(reason) => format!("cut off: {reason}"),
+            Outcome::AsMade | Outcome::Unknown(_) => continue,
+        };
+        verdict.hurt.push(format!("{}: {hurt}", ledger.mint.exchange(attempt.number).id));
     }
     let seen = Seen::read(ledger, &evidence.lines, &mut verdict);
     seen.find_missing(ledger, evidence, &mut verdict);
@@ -48,7 +51,8 @@ struct Seen {
 
 impl Seen {
     fn read(ledger: &Ledger, lines: &[Line], verdict: &mut Verdict) -> Seen {
-        let tried: BTreeSet<u64> = ledger.attempts.iter().map(|attempt| attempt.number).collect();
+        let tried: BTreeMap<u64, &Outcome> =
+            ledger.attempts.iter().map(|attempt| (attempt.number, &attempt.outcome)).collect();
         let mut seen = Seen::default();
         // By identity: the first line that carried it.
         let mut firsts: HashMap<String, &[u8]> = HashMap::new();
@@ -74,12 +78,15 @@ impl Seen {
             firsts.insert(identity.clone(), &line.bytes);
             seen.degraded += u64::from(exchange.facts().degraded.is_some());
             let path = exchange.request.path.as_deref().unwrap_or_default();
-            let made = ledger.mint.of_target(path).filter(|made| is_tried(&tried, made));
-            let Some(made) = made else {
+            let tried =
+                |made: Made| number_of(&made).and_then(|number| tried.get(&number)).map(|outcome| (made, *outcome));
+            let Some((made, outcome)) = ledger.mint.of_target(path).and_then(tried) else {
                 verdict.spurious.push(format!("line {index}: nobody made {path:?}"));
                 continue;
             };
-            verdict.altered.extend(differences(&made, &exchange, line).map(|what| format!("{}: {what}", made.id)));
+            verdict
+                .altered
+                .extend(differences(&made, outcome, &exchange, line).map(|what| format!("{}: {what}", made.id)));
             if let Some(other) = seen.delivered.insert(made.id.clone(), identity.clone()) {
                 verdict.spurious.push(format!("{}: recorded twice, as {other} and {identity}", made.id));
             }
@@ -107,7 +114,7 @@ impl Seen {
             }
             match &attempt.outcome {
                 Outcome::Unknown(_) => verdict.unknown += 1,
-                Outcome::AsMade | Outcome::Hurt(_) => verdict.missing.push(id),
+                Outcome::AsMade | Outcome::Hurt(_) | Outcome::Cut(_) => verdict.missing.push(id),
             }
         }
         verdict.reported_dropped = sum(&evidence.filter, "dropped_");
@@ -187,25 +194,27 @@ fn explained(source: &str, evidence: &Evidence) -> u64 {
     counters.map_or(0, |counters| sum(counters, "dropped_") + value(counters, "rejected"))
 }
 
-fn is_tried(tried: &BTreeSet<u64>, made: &Made) -> bool {
-    let number = made.id.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
-    number.is_some_and(|number| tried.contains(&number))
+fn number_of(made: &Made) -> Option<u64> {
+    made.id.rsplit_once('-').and_then(|(_, number)| number.parse().ok())
 }
 
 /// What differs between the exchange as made and as recorded. A line that says that it is degraded may lack what its
-/// step takes, and nothing else.
+/// step takes, and nothing else. Of an answer whose connection broke a beginning may be there: what had passed by then.
 fn differences<'a>(
     made: &'a Made,
+    outcome: &'a Outcome,
     exchange: &'a HttpExchange,
     line: &'a Line,
 ) -> impl Iterator<Item = &'static str> + 'a {
     let request = &exchange.request;
     let response = exchange.response.as_ref();
     let degraded = exchange.facts().degraded;
+    let broke = matches!(outcome, Outcome::Unknown(_) | Outcome::Cut(_));
     let is_body = |found: Option<&String>, made: &[u8]| {
         let found = found.map(String::as_bytes).unwrap_or_default();
-        found == made || (degraded.is_some() && made.starts_with(found))
+        found == made || ((degraded.is_some() || broke) && made.starts_with(found))
     };
+    let unanswered = broke && response.is_none();
     let has = |fields: Option<&Fields>, name: &str, values: &[&str]| {
         let is_left_out = degraded == Some(Degraded::Meta) && fields.is_some_and(Fields::is_empty);
         is_left_out || fields.is_some_and(|fields| fields.all(name) == values)
@@ -220,10 +229,11 @@ fn differences<'a>(
         (is_body(request.body.as_ref(), &made.call.body.pieces().concat()), "request body"),
         (has(request_headers, ID_HEADER, &[&made.id]), "request header"),
         (has(request_headers, repeated, &values), "repeated request header"),
-        (response.is_some_and(|response| response.status_code == made.status), "status"),
+        (unanswered || response.is_some_and(|response| response.status_code == made.status), "status"),
         (is_body(response.and_then(|response| response.body.as_ref()), &made.answer), "response body"),
-        (has(response_headers, ID_HEADER, &[&made.id]), "response header"),
-        (request.timestamp.is_some() && response.is_some_and(|response| response.timestamp.is_some()), "timestamps"),
+        (unanswered || has(response_headers, ID_HEADER, &[&made.id]), "response header"),
+        (request.timestamp.is_some(), "timestamp of the request"),
+        (unanswered || response.is_some_and(|response| response.timestamp.is_some()), "timestamp of the response"),
         (line.key.is_none() || line.key == key, "key of the record"),
     ]
     .into_iter()

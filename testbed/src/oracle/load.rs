@@ -30,8 +30,10 @@ const MAX_REFUSED: u32 = 600;
 pub enum Outcome {
     /// The origin's answer, whole and as made.
     AsMade,
-    /// Another answer than the origin's, or a cut one: says what is wrong.
+    /// Another answer than the origin's: says what is wrong.
     Hurt(String),
+    /// A beginning of an answer; then the connection broke.
+    Cut(String),
     /// None: the connection broke. Whether the request reached Envoy is not known.
     Unknown(String),
 }
@@ -82,6 +84,7 @@ struct Shared {
     limit: u64,
     next: AtomicU64,
     done: AtomicU64,
+    answered: AtomicU64,
     stopped: AtomicBool,
 }
 
@@ -95,6 +98,7 @@ impl Load {
             limit,
             next: AtomicU64::new(0),
             done: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
         });
         let mut clients = JoinSet::new();
@@ -104,9 +108,25 @@ impl Load {
         Load { shared, clients, fresh: Vec::new() }
     }
 
-    /// How many exchanges are finished.
+    /// How many exchanges are finished, well or not.
     pub fn done(&self) -> u64 {
-        self.shared.done.load(Ordering::Relaxed)
+        self.shared.done.load(Ordering::Acquire)
+    }
+
+    /// How many exchanges got an answer, right or wrong, once no client is at one any more: when nobody listens, and all
+    /// that was answered before is read.
+    ///
+    /// # Errors
+    /// Some client still is, after `within`.
+    pub async fn answered_at_rest(&self, within: Duration) -> Result<u64> {
+        wait::until("clients without an exchange", within, async || {
+            let begun = self.shared.next.load(Ordering::Relaxed).min(self.shared.limit);
+            let under_way = begun - self.done();
+            anyhow::ensure!(under_way == 0, "{under_way} exchanges are under way");
+            Ok(())
+        })
+        .await?;
+        Ok(self.shared.answered.load(Ordering::Relaxed))
     }
 
     /// Waits until `count` more exchanges are finished: the way to let a fault last for some traffic, not some time.
@@ -189,7 +209,9 @@ async fn attempt(shared: &Shared, connection: &mut Connection) -> Option<(Attemp
         Ok(Err(error)) => (Outcome::Unknown(format!("{error:#}")), false),
         Err(_) => (Outcome::Unknown(format!("no answer within {} s", ANSWER_WITHIN.as_secs())), false),
     };
-    shared.done.fetch_add(1, Ordering::Relaxed);
+    shared.answered.fetch_add(u64::from(answered), Ordering::Relaxed);
+    // After the other: who sees this one sees both.
+    shared.done.fetch_add(1, Ordering::Release);
     Some((Attempt { number, outcome }, answered))
 }
 
@@ -209,9 +231,10 @@ async fn connect(shared: &Shared) -> Result<Option<Connection>> {
 }
 
 fn outcome(made: &Made, reply: &Reply) -> Outcome {
-    let wrong = if let End::Cut(reason) = &reply.end {
-        format!("cut off: {reason}")
-    } else if reply.status != made.status {
+    if let End::Cut(reason) = &reply.end {
+        return Outcome::Cut(reason.clone());
+    }
+    let wrong = if reply.status != made.status {
         format!("status {} instead of {}", reply.status, made.status)
     } else if reply.body != made.answer {
         "another body".to_owned()

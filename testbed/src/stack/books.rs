@@ -89,15 +89,15 @@ impl Stack {
         Ok(newest)
     }
 
-    /// Takes leave of an Envoy that has ended, when clients have finished so many exchanges in all: from now on what it told
-    /// last stands for its counters. Before it is started again.
+    /// Takes leave of an Envoy that has ended, when so many exchanges in all were answered: from now on what it told last
+    /// stands for its counters. Before it is started again.
     ///
     /// # Errors
     /// It still runs, or the collector does not come to rest.
-    pub async fn envoy_ended(&mut self, finished: u64) -> Result<&Death> {
+    pub async fn envoy_ended(&mut self, answered: u64) -> Result<&Death> {
         ensure!(!self.envoy.process().is_running(), "envoy still runs");
         let accounting = self.collector_at_rest().await?;
-        self.deaths.push(Death::new(&accounting, &self.deaths, finished));
+        self.deaths.push(Death::new(&accounting, &self.deaths, answered));
         self.deaths.last().context("the death that was just entered")
     }
 

@@ -204,7 +204,7 @@ fn each_altered_part_is_named() {
         ("status", |line| line["response"]["statusCode"] = json!(299)),
         ("response body", |line| line["response"]["body"] = json!("run-1|")),
         ("response header", |line| line["response"]["headers"] = json!({})),
-        ("timestamps", |line| drop(line["request"].as_object_mut().unwrap().remove("timestamp"))),
+        ("timestamp of the request", |line| drop(line["request"].as_object_mut().unwrap().remove("timestamp"))),
     ];
     for (what, spoiling) in spoilings {
         let (ledger, mut evidence) = sound();
@@ -284,6 +284,26 @@ fn broken_connection_leaves_it_open_whether_there_is_a_line() {
     assert_eq!((verdict.unknown, verdict.missing.len()), (1, 0));
     verdict.nothing_lost().unwrap();
     assert!(verdict.exactly_once().is_err());
+}
+
+#[test]
+fn of_a_broken_connection_a_beginning_may_be_recorded_and_nothing_else() {
+    let (mut ledger, mut evidence) = sound();
+    let cut = |line: &mut Value| {
+        let body = line["response"]["body"].as_str().unwrap();
+        line["response"]["body"] = json!(body[..body.len() / 2]);
+    };
+    spoil(&mut evidence, 3, cut);
+    spoil(&mut evidence, 4, |line| drop(line.as_object_mut().unwrap().remove("response")));
+    assert_eq!(judge(&ledger, &evidence).altered.len(), 5);
+
+    ledger.attempts[3].outcome = Outcome::Cut("reset".to_owned());
+    ledger.attempts[4].outcome = Outcome::Unknown("reset".to_owned());
+    assert_eq!(judge(&ledger, &evidence).altered, [""; 0]);
+
+    spoil(&mut evidence, 3, |line| line["response"]["body"] = json!("another"));
+    spoil(&mut evidence, 5, |line| line["response"]["statusCode"] = json!(503));
+    assert_eq!(judge(&ledger, &evidence).altered, ["run-3: response body", "run-5: status"]);
 }
 
 #[test]
