@@ -11,6 +11,7 @@
 //! A post that is refused before its body is read (401, 415 …) has no lines yet: it counts among the posts only.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     time::{Instant, SystemTime},
@@ -259,13 +260,13 @@ impl Accounting {
         (books.totals, sources)
     }
 
-    /// Sources that are silent though something was pending when they were heard last: a sentence each, for at most
-    /// `max` of them, and one more for the rest.
+    /// Sources that are silent though something was pending when they were heard last: a sentence each, for the `max` that
+    /// were heard last, and one more for the rest. What went silent now is news; what is long dead is not.
     pub(crate) fn silent(&self, now: Now, max: usize) -> Vec<String> {
         let books = self.lock();
         let mut silent: Vec<(&String, &Source)> =
             books.sources.iter().filter(|(_, source)| source.is_silent(now)).collect();
-        silent.sort_unstable_by_key(|(name, source)| (source.last_seen.steady, *name));
+        silent.sort_unstable_by_key(|(name, source)| (Reverse(source.last_seen.steady), *name));
         let rest = silent.len().saturating_sub(max);
         let mut told: Vec<String> =
             silent.into_iter().take(max).map(|(name, source)| source.silence(name, now)).collect();

@@ -129,20 +129,23 @@ fn a_post_of_several_sources_is_entered_for_each() {
 }
 
 #[test]
-fn silent_sources_are_named_up_to_a_bound() {
+fn silent_sources_are_named_up_to_a_bound_the_newest_silence_first() {
     let accounting = Accounting::new(StoredIn::Kafka, 10);
     let start = Now::read();
-    for name in ["a", "b", "c"] {
+    let after = |ms| Now { steady: start.steady + std::time::Duration::from_millis(ms), ..start };
+    for (name, heard) in [("a", after(0)), ("b", after(200)), ("c", after(100))] {
         let of_filter = Sender { heartbeat_ms: Some(1000), ..sender(name, 0, "seen=1,captured=1,open=1") };
-        accounting.settle(Some(&of_filter), &Settled::default(), start);
+        accounting.settle(Some(&of_filter), &Settled::default(), heard);
     }
-    let later = Now { steady: start.steady + std::time::Duration::from_secs(4), ..start };
+    let later = after(4_000);
 
     assert_eq!(accounting.silent(start, 2), Vec::<String>::new());
     let told = accounting.silent(later, 2);
 
     assert_eq!(told.len(), 3);
-    assert!(told[0].starts_with("source a is silent") && told[2].starts_with("1 more"), "{told:?}");
+    for (told, expected) in told.iter().zip(["source b is silent", "source c is silent", "1 more"]) {
+        assert!(told.starts_with(expected), "{told}");
+    }
     assert_eq!(accounting.totals(later).1.silent, 3);
     assert_eq!(accounting.report(later).sources_silent, 3);
 }
