@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{MapAccess, SeqAccess, Visitor},
 };
 
 use crate::{
@@ -31,7 +31,7 @@ pub struct CheckedLine<'a> {
 /// Checks one line, with or without its line break, as [`HttpExchange::from_line`](crate::HttpExchange::from_line)
 /// reads it, and keeps nearly nothing: for programs that pass lines on byte for byte.
 ///
-/// The verdicts are the same but for one bound: nesting inside `meta` is not limited here (and costs no stack).
+/// The verdicts are the same, inside `meta` too.
 ///
 /// # Errors
 /// Those of [`HttpExchange::from_line`](crate::HttpExchange::from_line).
@@ -153,9 +153,7 @@ impl<'de> Visitor<'de> for FactsVisitor {
                 "requestBody" | "responseBody" => {
                     facts.has_base64_body |= matches!(map.next_value::<Fact<'de>>()?, Fact::ObjectWithBase64);
                 }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                _ => drop(map.next_value::<Fact<'de>>()?),
             }
         }
         Ok(facts)
@@ -163,6 +161,9 @@ impl<'de> Visitor<'de> for FactsVisitor {
 }
 
 /// Some value of `meta`, which is free-form: what is of no use is [`Fact::Other`], not an error.
+///
+/// Not serde's `IgnoredAny`: that skips a text without looking whether it is UTF-8, and a number without looking
+/// whether there is such a one, and then the line that is passed on is read by nobody.
 enum Fact<'a> {
     Text(Cow<'a, str>),
     Number(u64),
@@ -230,14 +231,14 @@ impl<'de> Visitor<'de> for FactVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Fact<'de>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        while seq.next_element::<Fact<'de>>()?.is_some() {}
         Ok(Fact::Other)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fact<'de>, A::Error> {
         let mut fact = Fact::Other;
         while let Some(key) = map.next_key::<Text<'de>>()? {
-            map.next_value::<IgnoredAny>()?;
+            map.next_value::<Fact<'de>>()?;
             if key.0 == "base64" {
                 fact = Fact::ObjectWithBase64;
             }
