@@ -7,6 +7,7 @@ mod dist;
 mod docs;
 mod faults;
 mod fetch;
+mod fuzz;
 mod process;
 mod repository;
 mod stages;
@@ -59,6 +60,11 @@ enum Task {
     #[command(after_long_help = "Examples:\n  cargo xtask faults\n  cargo xtask faults collector-kill --full\n  \
                                  cargo xtask faults reply- --seed 7   # all rows whose names begin so")]
     Faults(faults::Faults),
+    /// Play the tests that face hostile input with new seeds, for as long as you like
+    ///
+    /// `cargo xtask test` plays each of them too, for a moment and with one fixed seed.
+    #[command(after_long_help = fuzz::help())]
+    Fuzz(fuzz::Fuzz),
     /// Write what is shipped to target/dist: the filter, the programs, SHA256SUMS
     Dist,
     /// Build and run the containers of docker-compose.yml for real, and restart them under load
@@ -108,6 +114,10 @@ fn run(task: &Task) -> Result<()> {
             plan.run()
         }
         Task::Faults(arguments) => faults::faults(arguments),
+        Task::Fuzz(arguments) => {
+            build::check_tools()?;
+            fuzz::fuzz(arguments)
+        }
         Task::Dist => {
             fetch::fetch(&[Part::RustTargets])?;
             dist::dist()

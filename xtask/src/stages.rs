@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 pub(crate) use catalogue::{STAGES, Stage, Work};
-use results::Results;
+pub(crate) use results::Results;
 
 use crate::process;
 

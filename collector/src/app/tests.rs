@@ -14,6 +14,7 @@ use super::*;
 use crate::sink::memory::{Behaviour, MemorySink};
 
 mod accounts;
+mod fuzz;
 mod repeats;
 mod stress;
 

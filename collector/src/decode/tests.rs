@@ -2,6 +2,8 @@ use super::*;
 use proptest::prelude::*;
 use std::io::Write as _;
 
+mod fuzz;
+
 const TEXT: &str = "{\"greeting\":\"hyvää huomenta\",\"again\":\"hyvää huomenta hyvää huomenta\"}";
 
 fn gzip(text: &[u8]) -> Vec<u8> {

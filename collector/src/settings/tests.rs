@@ -1,6 +1,8 @@
 use super::*;
 use clap::{CommandFactory as _, error::ErrorKind};
 
+mod fuzz;
+
 fn parse(flags: &[&str]) -> Result<Settings, clap::Error> {
     Settings::try_parse_from(["tributary-collector"].iter().chain(flags))
 }

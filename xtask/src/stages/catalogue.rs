@@ -7,7 +7,7 @@ use xtask::parts;
 
 use super::Findings;
 use crate::build::{self, cargo};
-use crate::{compose, docs, style, wasm};
+use crate::{compose, docs, fuzz, style, wasm};
 
 /// One stage of `check` and `test`.
 #[derive(Debug)]
@@ -136,6 +136,7 @@ fn unit(filter: Option<&str>) -> Result<Vec<Command>> {
     let mut testbed = cargo(&["test", "--no-fail-fast", "--package", "tributary-testbed", "--lib", "--bins"]);
     most.args(filter);
     testbed.args(filter);
+    [&mut most, &mut testbed].into_iter().for_each(fuzz::fix_seed);
     Ok(vec![most, testbed])
 }
 

@@ -7,7 +7,7 @@ use super::Tally;
 
 /// Adds up the `test result:` lines of a stream of output that comes in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Results {
+pub(crate) struct Results {
     tally: Tally,
     /// The start of a line whose end has not come yet.
     line: Vec<u8>,
@@ -15,7 +15,7 @@ pub(super) struct Results {
 
 impl Results {
     /// Takes the next piece, which may end anywhere.
-    pub(super) fn read(&mut self, piece: &[u8]) {
+    pub(crate) fn read(&mut self, piece: &[u8]) {
         for part in piece.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part);
             if part.ends_with(b"\n") {
@@ -25,7 +25,7 @@ impl Results {
     }
 
     /// The sum over all runners so far; a last line without line end counts too.
-    pub(super) fn tally(mut self) -> Tally {
+    pub(crate) fn tally(mut self) -> Tally {
         self.end_line();
         self.tally
     }
