@@ -22,10 +22,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     accounting::{Accounting, Now, Report},
-    auth::Tokens,
     batches::Batches,
     body::BodyLimits,
     budget::Budget,
+    door::Door,
     ingest,
     lines::LineLimits,
     metrics::{ConnectionCounts, Metrics, store_seconds},
@@ -61,8 +61,8 @@ pub(crate) struct App {
     pub batches: Batches,
     /// Where exchanges go.
     pub sink: Arc<dyn Sink>,
-    /// Who may post; `None`: everybody.
-    pub tokens: Option<Tokens>,
+    /// Who may post.
+    pub door: Door,
     /// The bounds.
     pub limits: Limits,
     /// Bytes of bodies in flight.
@@ -79,12 +79,12 @@ pub(crate) struct App {
 
 impl App {
     /// A collector on a sink.
-    pub(crate) fn new(sink: Arc<dyn Sink>, tokens: Option<Tokens>, limits: Limits) -> Arc<App> {
+    pub(crate) fn new(sink: Arc<dyn Sink>, door: Door, limits: Limits) -> Arc<App> {
         let app = Arc::new(App {
             accounting: Accounting::new(sink.stored_in(), limits.max_sources),
             batches: Batches::new(limits.max_acked_batches),
             sink,
-            tokens,
+            door,
             limits,
             budget: Budget::new(limits.max_bytes_in_flight),
             posts: TaskTracker::new(),
@@ -133,6 +133,7 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     let draining = app.draining.load(Ordering::Relaxed);
     let mut condition = app.sink.condition();
     // A silent source makes nobody send its posts elsewhere: the collector stays ready.
+    condition.warnings.extend(app.door.warnings());
     condition.warnings.extend(app.accounting.silent(Now::read(), MAX_SILENT_NAMED));
     let is_ready = !draining && !condition.refuses;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

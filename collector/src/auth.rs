@@ -2,18 +2,22 @@
 //!
 //! One token a line; empty lines and lines that begin with `#` are skipped. Several tokens are valid at the same time,
 //! so that one can be replaced without a gap: add the new one, change the senders, remove the old one. The file is
-//! read again when it changes, at most once a second; if it cannot be read, the known tokens stay.
+//! read again when it changes, at most once a second; if it cannot be used, the known tokens stay, and `/ready` says so.
+//! Kept are digests only: what is not in memory cannot be printed, and digests compare in a time that says nothing.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use http::{HeaderMap, header};
+use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 use thiserror::Error;
+
+use crate::{log::Gate, stamp::Stamp};
 
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -53,10 +57,14 @@ pub(crate) struct Tokens {
 }
 
 struct State {
-    tokens: Vec<Vec<u8>>,
-    stamp: Option<(SystemTime, u64)>,
+    tokens: Vec<Fingerprint>,
+    stamp: Stamp,
     looked: Instant,
+    failure: Option<String>,
 }
+
+/// SHA-256 of a token. A token is long and random: no dictionary leads back from here.
+type Fingerprint = [u8; 32];
 
 impl Tokens {
     /// Reads the file.
@@ -64,52 +72,64 @@ impl Tokens {
     /// # Errors
     /// All of [`TokenError`]: repair the file.
     pub(crate) fn open(path: &Path) -> Result<Tokens, TokenError> {
-        let stamp = stamp(path);
-        let tokens = read(path)?;
-        Ok(Tokens { path: path.to_owned(), state: Mutex::new(State { tokens, stamp, looked: Instant::now() }) })
+        let stamp = Stamp::of(path);
+        let state = State { tokens: read(path)?, stamp, looked: Instant::now(), failure: None };
+        Ok(Tokens { path: path.to_owned(), state: Mutex::new(state) })
     }
 
-    /// Whether the request carries a valid token. Takes the same time whichever token is wrong in whichever place.
+    /// Why the file as it is now is not in force.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.refreshed(Instant::now()).failure.clone()
+    }
+
+    /// Whether the request carries a valid token. Takes the same time whichever token is wrong in whichever place, and
+    /// however long the right ones are.
     pub(crate) fn admit(&self, headers: &HeaderMap) -> bool {
         self.admit_at(headers, Instant::now())
     }
 
     fn admit_at(&self, headers: &HeaderMap, now: Instant) -> bool {
         let Some(given) = bearer(headers) else { return false };
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        self.refresh(&mut state, now);
-        let known = state.tokens.iter().fold(Choice::from(0), |known, token| known | token.ct_eq(given));
+        let given = fingerprint(given);
+        let state = self.refreshed(now);
+        let known = state.tokens.iter().fold(Choice::from(0), |known, token| known | token.ct_eq(&given));
         known.into()
     }
 
-    fn refresh(&self, state: &mut State, now: Instant) {
+    fn refreshed(&self, now: Instant) -> MutexGuard<'_, State> {
+        static UNUSABLE: Gate = Gate::new();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if now.duration_since(state.looked) < LOOK_EVERY {
-            return;
+            return state;
         }
         state.looked = now;
-        let stamp = stamp(&self.path);
+        let stamp = Stamp::of(&self.path);
         if stamp == state.stamp {
-            return;
+            state.failure = None;
+            return state;
         }
         match read(&self.path) {
             Ok(tokens) => {
                 tracing::info!(tokens = tokens.len(), "Token file read again.");
-                state.tokens = tokens;
-                state.stamp = stamp;
+                (state.tokens, state.stamp, state.failure) = (tokens, stamp, None);
             }
-            // Looked at again in a second, logged each time: somebody must act.
-            Err(error) => tracing::warn!(%error, "Token file not usable, the known tokens stay."),
+            // Looked at again in a second: it may be half written.
+            Err(error) => {
+                if let Some(held_back) = UNUSABLE.pass() {
+                    tracing::warn!(%error, held_back, "Token file not usable, the known tokens stay.");
+                }
+                state.failure = Some(error.to_string());
+            }
         }
+        state
     }
 }
 
-/// What changes when the file does (a symbolic link that is turned counts too).
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+fn fingerprint(token: &[u8]) -> Fingerprint {
+    Sha256::digest(token).into()
 }
 
-fn read(path: &Path) -> Result<Vec<Vec<u8>>, TokenError> {
+fn read(path: &Path) -> Result<Vec<Fingerprint>, TokenError> {
     let text = fs::read(path).map_err(|source| TokenError::Io { path: path.to_owned(), source })?;
     let mut tokens = Vec::new();
     for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
@@ -120,7 +140,7 @@ fn read(path: &Path) -> Result<Vec<Vec<u8>>, TokenError> {
         if token.len() < MIN_TOKEN_BYTES || !token.iter().all(u8::is_ascii_graphic) {
             return Err(TokenError::Token { path: path.to_owned(), line: number + 1 });
         }
-        tokens.push(token.to_owned());
+        tokens.push(fingerprint(token));
     }
     if tokens.is_empty() { Err(TokenError::Empty(path.to_owned())) } else { Ok(tokens) }
 }
@@ -202,7 +222,11 @@ mod tests {
 
         fs::write(file.path(), "").expect("written");
 
-        assert!(tokens.admit_at(&with(&format!("Bearer {ONE}")), Instant::now() + LOOK_EVERY * 2));
+        let later = Instant::now() + LOOK_EVERY * 2;
+        assert!(tokens.admit_at(&with(&format!("Bearer {ONE}")), later));
+        assert!(tokens.refreshed(later).failure.as_deref().is_some_and(|why| why.contains("holds no token")));
+        fs::write(file.path(), format!("{TWO}\n")).expect("written");
+        assert_eq!(tokens.refreshed(later + LOOK_EVERY * 2).failure, None);
     }
 
     #[test]

@@ -10,7 +10,11 @@ use crate::{
     accounts::Teller,
     app::App,
     auth::{TokenError, Tokens},
-    server::{Server, tls, tls::TlsError},
+    door::{Door, Exposure},
+    server::{
+        Server,
+        tls::{Tls, TlsError},
+    },
     settings::{Settings, SettingsError},
     sink::{
         Sink,
@@ -42,8 +46,8 @@ pub enum StartError {
     /// The tokens cannot be used.
     #[error("--token-file")]
     Tokens(#[from] TokenError),
-    /// Certificate or key cannot be used.
-    #[error("--tls-cert, --tls-key")]
+    /// Certificate, key or client authorities cannot be used.
+    #[error("--tls-cert, --tls-key, --tls-client-ca")]
     Tls(#[from] TlsError),
     /// Neither brokers nor a file; clap refuses that before.
     #[error("one of --brokers and --file is needed")]
@@ -86,11 +90,9 @@ impl Collector {
     /// All of [`StartError`]; nothing is left open.
     pub async fn start(settings: &Settings) -> Result<Collector, StartError> {
         settings.check()?;
-        let tokens = settings.token_file.as_deref().map(Tokens::open).transpose()?;
-        let tls = match (&settings.tls_cert, &settings.tls_key) {
-            (Some(certificate), Some(key)) => Some(tls::acceptor(certificate, key)?),
-            _ => None,
-        };
+        let security = &settings.security;
+        let tokens = security.token_file.as_deref().map(Tokens::open).transpose()?;
+        let tls = security.tls().map(|files| Tls::open(files, security.tls_client_san.clone())).transpose()?;
         let sink: Arc<dyn Sink> = match (settings.kafka()?, &settings.file) {
             (Some(kafka), _) => kafka_sink(settings, kafka)?,
             (None, Some(path)) => Arc::new(FileSink::open(path)?),
@@ -106,10 +108,11 @@ impl Collector {
             }
         };
         let address = listener.local_addr().map_err(listen)?;
-        if !address.ip().is_loopback() && tokens.is_none() {
-            tracing::warn!(%address, "Anybody who reaches this address can post: no --token-file is given.");
+        let exposure = Exposure::of(address, security.asks(), tls.is_some());
+        if let Some(why) = exposure.warning() {
+            tracing::warn!(%address, why, "Not as safe as it should be.");
         }
-        let app = App::new(sink, tokens, settings.limits());
+        let app = App::new(sink, Door::new(tokens, tls.clone(), exposure), settings.limits());
         let server = Server::new(Arc::clone(&app), tls, settings.server_limits());
         let accepting = tokio::spawn(Arc::clone(&server).serve(listener));
         let accounts = Teller::start(Arc::clone(&app));

@@ -18,6 +18,12 @@ pub(crate) enum Refusal {
     /// No token, or one that is not known.
     #[error("unauthorized")]
     Unauthorized,
+    /// Client certificates are asked for, and none was shown.
+    #[error("a client certificate is needed")]
+    NoCertificate,
+    /// The client certificate is none of those that may post.
+    #[error("this client certificate may not post")]
+    Certificate,
     /// An `x-tributary-…` header is malformed.
     #[error("header {name}: {reason}")]
     Header {
@@ -89,7 +95,7 @@ impl Refusal {
     /// How it is counted.
     pub(crate) fn counted_as(&self) -> RefusedAs {
         match self {
-            Refusal::Unauthorized => RefusedAs::Auth,
+            Refusal::Unauthorized | Refusal::NoCertificate | Refusal::Certificate => RefusedAs::Auth,
             Refusal::Header { .. } | Refusal::Body(_) | Refusal::ContentType | Refusal::ContentEncoding => {
                 RefusedAs::BadRequest
             }
@@ -113,6 +119,8 @@ impl Refusal {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Refusal::Unauthorized => "unauthorized",
+            Refusal::NoCertificate => "no_certificate",
+            Refusal::Certificate => "certificate",
             Refusal::Header { .. } => "header",
             Refusal::Body(_) => "body",
             Refusal::ContentType => "content_type",
@@ -129,7 +137,8 @@ impl Refusal {
     /// The status of the reply.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Refusal::Unauthorized => StatusCode::UNAUTHORIZED,
+            Refusal::Unauthorized | Refusal::NoCertificate => StatusCode::UNAUTHORIZED,
+            Refusal::Certificate => StatusCode::FORBIDDEN,
             Refusal::Header { .. } | Refusal::Body(_) => StatusCode::BAD_REQUEST,
             Refusal::ContentType | Refusal::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Refusal::BodyTooLarge { .. } | Refusal::UnpackedTooLarge { .. } | Refusal::TooManyLines { .. } => {

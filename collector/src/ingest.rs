@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
+use http::{HeaderName, HeaderValue, Request, header, request::Parts};
 use serde::Serialize;
 
 use crate::{
@@ -42,7 +42,7 @@ pub(crate) struct Receipt {
 
 pub(crate) async fn exchanges(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     let (head, mut body) = request.into_parts();
-    match read(&app, &head.headers, &mut body).await {
+    match read(&app, &head, &mut body).await {
         Ok(post) => {
             let app = Arc::clone(&app);
             let storing = app.posts.spawn(store(Arc::clone(&app), post));
@@ -67,10 +67,9 @@ struct Post {
     held: Held,
 }
 
-async fn read(app: &App, headers: &HeaderMap, body: &mut Body) -> Result<Post, (Refusal, Option<Sender>)> {
-    if app.tokens.as_ref().is_some_and(|tokens| !tokens.admit(headers)) {
-        return Err((Refusal::Unauthorized, None));
-    }
+async fn read(app: &App, head: &Parts, body: &mut Body) -> Result<Post, (Refusal, Option<Sender>)> {
+    app.door.admit(head).map_err(|refusal| (refusal, None))?;
+    let headers = &head.headers;
     let PostHeaders { encoding, sender } = PostHeaders::read(headers).map_err(|refusal| (refusal, None))?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let mut held = Held::new(&app.budget);

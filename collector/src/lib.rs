@@ -9,7 +9,7 @@
 //!                       └─────► accounting   where every line went, exact at every moment
 //!                                   └──► accounts   what the sources report, stored beside their lines
 //! ```
-//! Around them: `settings` (the command line), `auth` (tokens), `budget` (bytes in flight), `error` (what a refused
+//! Around them: `settings` (the command line), `door` (who may post: `auth` has the tokens, `server::tls` the certificates), `stamp` (files that change), `budget` (bytes in flight), `error` (what a refused
 //! sender is told), `metrics`, `log`, `health` (the self-check), `fail_point` (where tests end it). [`Collector`] puts them together; `main.rs` adds signals and exit codes.
 
 mod accounting;
@@ -21,6 +21,7 @@ mod body;
 mod budget;
 mod collector;
 mod decode;
+mod door;
 mod error;
 pub mod fail_point;
 pub mod health;
@@ -33,7 +34,9 @@ mod server;
 mod settings;
 mod sink;
 mod spool;
+mod stamp;
 
 pub use collector::{Collector, StartError};
-pub use settings::{Command, LimitSettings, Settings, SettingsError, SpoolFlags};
+pub use door::San;
+pub use settings::{Command, LimitSettings, SecuritySettings, Settings, SettingsError, SpoolFlags};
 pub use spool::SpoolError;

@@ -28,6 +28,7 @@ use tributary_topic::Cause;
 use crate::{
     accounting::{Now, SourceTotals, Totals},
     app::App,
+    door::{Door, Exposure},
     sink::{Condition, KafkaCounts},
     spool::SpoolReport,
 };
@@ -229,7 +230,28 @@ impl Writer<'_, '_> {
                 ("timed_out", load(&counts.timed_out)),
                 ("tls_failed", load(&counts.tls_failed)),
             ],
-        )
+        )?;
+        self.door(&app.door)
+    }
+
+    fn door(&mut self, door: &Door) -> fmt::Result {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let turned_away = &door.turned_away;
+        self.counters(
+            "posts_turned_away",
+            "Posts whose sender may not post, by what it lacks",
+            "lacks",
+            &[
+                ("token", load(&turned_away.token)),
+                ("certificate", load(&turned_away.no_certificate)),
+                ("admitted_certificate", load(&turned_away.certificate)),
+            ],
+        )?;
+        let exposure = door.exposure();
+        let states = [("no_auth", exposure == Exposure::NoAuth), ("clear_text", exposure == Exposure::ClearText)];
+        self.gauges("insecure", "1 for what is not as safe as it should be, see /ready", "what", &states)?;
+        let states = [("tokens", door.tokens_failure().is_some()), ("certificates", door.tls_failure().is_some())];
+        self.gauges("not_renewed", "1 for files that changed and cannot be used, see /ready", "what", &states)
     }
 
     /// All causes that Kafka may give, and what else is wrong: an alarm on one finds it there before it first happens.
@@ -284,6 +306,14 @@ impl Writer<'_, '_> {
         self.gauge("spool_files_foreign", "Files in the spool's directory that are not its own", spool.foreign_files)?;
         self.gauge("spool_files_aside", "Files that were set aside, see /ready", spool.aside_files)?;
         self.gauge("spool_bytes_aside", "Bytes of the files that were set aside", spool.aside_bytes)
+    }
+
+    fn gauges(&mut self, name: &str, help: &str, label: &str, states: &[(&str, bool)]) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (word, state) in states {
+            ConstGauge::new(i64::from(*state)).encode(family.encode_family(&[(label, *word)])?)?;
+        }
+        Ok(())
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {

@@ -24,12 +24,12 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{sleep, sleep_until, timeout},
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service as _;
 
 use crate::{app::App, log::Gate};
 
+use tls::{Client, Tls};
 use watch::{Activity, Due, Watched};
 
 #[cfg(test)]
@@ -62,7 +62,7 @@ pub struct ServerLimits {
 pub(crate) struct Server {
     app: Arc<App>,
     router: Router,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     limits: ServerLimits,
     http: auto::Builder<TokioExecutor>,
     /// Cancelled: take no connections any more, and let those that are there finish.
@@ -72,7 +72,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// A server for `app`; with `tls` it speaks nothing else.
-    pub(crate) fn new(app: Arc<App>, tls: Option<TlsAcceptor>, limits: ServerLimits) -> Arc<Server> {
+    pub(crate) fn new(app: Arc<App>, tls: Option<Arc<Tls>>, limits: ServerLimits) -> Arc<Server> {
         let mut http = auto::Builder::new(TokioExecutor::new());
         http.http1()
             .timer(TokioTimer::new())
@@ -155,9 +155,14 @@ impl Server {
             Ok(_) => return,
             Err(_) => return self.count_time_out(),
         }
-        let Some(tls) = &self.tls else { return self.http(stream).await };
-        match timeout(self.limits.tls_handshake_within, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.http(stream).await,
+        let Some(tls) = &self.tls else { return self.http(stream, None).await };
+        let handshake = tls.acceptor(Instant::now()).accept(stream);
+        match timeout(self.limits.tls_handshake_within, handshake).await {
+            Ok(Ok(stream)) => {
+                let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                let client = Client::new(Arc::clone(tls), chain.iter().map(|one| one.clone().into_owned()).collect());
+                self.http(stream, Some(client)).await;
+            }
             Ok(Err(error)) => {
                 self.app.connections.tls_failed.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(%error, "TLS handshake failed.");
@@ -166,11 +171,14 @@ impl Server {
         }
     }
 
-    async fn http(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    async fn http(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, client: Option<Arc<Client>>) {
         let activity = Arc::new(Activity::new(Instant::now()));
         let service = {
             let (activity, router) = (Arc::clone(&activity), self.router.clone());
-            service_fn(move |request: Request<Incoming>| {
+            service_fn(move |mut request: Request<Incoming>| {
+                if let Some(client) = &client {
+                    request.extensions_mut().insert(Arc::clone(client));
+                }
                 let under_way = Activity::request(&activity, request.version());
                 let answer = router.clone().call(request.map(Body::new));
                 async move {

@@ -13,6 +13,7 @@ use tributary_topic::{Compression, WriterConfig};
 use crate::{
     app::Limits,
     body::BodyLimits,
+    door::is_loopback,
     lines::LineLimits,
     log::LogFormat,
     server::ServerLimits,
@@ -23,10 +24,12 @@ use values::{bytes, duration, setting};
 
 pub use error::SettingsError;
 pub use limits::LimitSettings;
+pub use security::SecuritySettings;
 pub use spool::SpoolFlags;
 
 mod error;
 mod limits;
+mod security;
 mod spool;
 #[cfg(test)]
 mod tests;
@@ -77,8 +80,8 @@ pub struct Settings {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Where to listen; port 0 takes a free one (the log names it). Loopback unless told otherwise: add --token-file
-    /// and TLS before you change that
+    /// Where to listen; port 0 takes a free one (the log names it). Beyond loopback posts have to show who sends them:
+    /// --token-file or --tls-client-ca
     #[arg(long, env = "TRIBUTARY_LISTEN", default_value = "127.0.0.1:8088", value_name = "ADDRESS")]
     pub listen: SocketAddr,
 
@@ -166,18 +169,9 @@ pub struct Settings {
     #[arg(long, env = "TRIBUTARY_FILE", help_heading = "File", value_name = "PATH")]
     pub file: Option<PathBuf>,
 
-    /// Certificate chain of the server, PEM; with it only TLS is spoken
-    #[arg(long, env = "TRIBUTARY_TLS_CERT", help_heading = "Security", requires = "tls_key", value_name = "PATH")]
-    pub tls_cert: Option<PathBuf>,
-
-    /// Private key of the server, PEM
-    #[arg(long, env = "TRIBUTARY_TLS_KEY", help_heading = "Security", requires = "tls_cert", value_name = "PATH")]
-    pub tls_key: Option<PathBuf>,
-
-    /// A file of bearer tokens, one a line, 16 characters or more each; a post needs one of them. Read again when it
-    /// changes
-    #[arg(long, env = "TRIBUTARY_TOKEN_FILE", help_heading = "Security", value_name = "PATH")]
-    pub token_file: Option<PathBuf>,
+    /// Who may post.
+    #[command(flatten)]
+    pub security: SecuritySettings,
 
     /// The bounds.
     #[command(flatten)]
@@ -223,6 +217,9 @@ impl Settings {
     /// # Errors
     /// All of [`SettingsError`] but those of the file.
     pub fn check(&self) -> Result<(), SettingsError> {
+        if !is_loopback(self.listen) && !self.security.asks() && !self.security.insecure_no_auth {
+            return Err(SettingsError::NoAuth { listen: self.listen });
+        }
         let LimitSettings { request_timeout: request, max_bytes_in_flight, max_encoded_bytes, .. } = self.limits;
         if self.brokers.is_some() && self.delivery_timeout >= request {
             return Err(SettingsError::TimeoutsDoNotNest { delivery: self.delivery_timeout, request });

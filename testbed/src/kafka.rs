@@ -1,10 +1,10 @@
 //! A real Apache Kafka (KRaft, one node) as a process of this testbed, or the running one of `$KAFKA_BROKERS`.
 
-pub mod certificates;
 mod door;
 mod probe;
 mod tools;
 
+pub use crate::certificates;
 pub use door::Door;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};

@@ -39,6 +39,7 @@
 //! | [`validators`] | two published validators of OpenAPI documents |
 //! | [`oracle`] | many exchanges, and the judge who says what is missing, spurious, altered, repeated, unexplained |
 //! | [`faults`], [`proxy`] | the fault suite, and the proxy that hurts conversations |
+//! | [`certificates`] | an authority of one's own, and what it signs |
 //! | [`process`], [`ports`], [`wait`] | owned processes, free ports, waiting with a deadline |
 //!
 //! # Rules
@@ -50,6 +51,7 @@
 //! - Whatever starts belongs to this process and ends with it, however it ends ([`process`]).
 //! - `TRIBUTARY_KEEP=1` keeps the folders with the logs.
 
+pub mod certificates;
 pub mod client;
 pub mod collector;
 pub mod envoy;

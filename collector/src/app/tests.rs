@@ -11,7 +11,11 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::sink::memory::{Behaviour, MemorySink};
+use crate::{
+    auth::Tokens,
+    door::Exposure,
+    sink::memory::{Behaviour, MemorySink},
+};
 
 mod accounts;
 mod fuzz;
@@ -53,7 +57,8 @@ impl Rig {
 
     fn with(tokens: Option<Tokens>, limits: Limits) -> Rig {
         let sink = Arc::new(MemorySink::default());
-        let app = App::new(Arc::clone(&sink) as Arc<dyn Sink>, tokens, limits);
+        let door = Door::new(tokens, None, Exposure::None);
+        let app = App::new(Arc::clone(&sink) as Arc<dyn Sink>, door, limits);
         Rig { sink, app }
     }
 
@@ -71,6 +76,13 @@ impl Rig {
 
     async fn get(&self, path: &str) -> Reply {
         self.send(Request::get(path).body(Body::empty()).expect("a request")).await
+    }
+
+    async fn text(&self, path: &str) -> String {
+        let request = Request::get(path).body(Body::empty()).expect("a request");
+        let response = self.app.router().oneshot(request).await.expect("a router never fails");
+        let bytes = response.into_body().collect().await.expect("a whole body").to_bytes();
+        String::from_utf8(bytes.to_vec()).expect("text")
     }
 
     async fn accounting(&self) -> Value {
@@ -343,15 +355,30 @@ async fn readiness_says_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn what_is_not_safe_shows_in_ready_and_in_the_metrics() {
+    for (exposure, warning, gauge) in [
+        (Exposure::NoAuth, "everybody who reaches this address can post: --insecure-no-auth is given", "no_auth"),
+        (Exposure::ClearText, "tokens and exchanges come over the network in clear text: no --tls-cert", "clear_text"),
+    ] {
+        let door = Door::new(None, None, exposure);
+        let sink = Arc::new(MemorySink::default());
+        let rig = Rig { app: App::new(Arc::clone(&sink) as Arc<dyn Sink>, door, LIMITS), sink };
+
+        let (ready, metrics) = (rig.get("/ready").await, rig.text("/metrics").await);
+
+        assert_eq!((ready.status, &ready.body["warnings"]), (200, &json!([warning])));
+        let line = format!("tributary_collector_insecure{{what=\"{gauge}\"}} 1");
+        assert!(metrics.lines().any(|known| known == line), "{line} in\n{metrics}");
+    }
+}
+
+#[tokio::test]
 async fn the_metrics_tell_the_account() {
     let rig = Rig::new();
     rig.post(format!("{GOOD}\nbad\n")).await;
 
-    let request = Request::get("/metrics").body(Body::empty()).expect("a request");
-    let response = rig.app.router().oneshot(request).await.expect("a router never fails");
-    let text = response.into_body().collect().await.expect("a whole body").to_bytes();
+    let text = rig.text("/metrics").await;
 
-    let text = String::from_utf8(text.to_vec()).expect("text");
     for line in [
         "tributary_collector_lines_received_total 2",
         "tributary_collector_lines_accepted_total 1",
@@ -359,6 +386,7 @@ async fn the_metrics_tell_the_account() {
         "tributary_collector_lines_stored_total{in=\"kafka\"} 1",
         "tributary_collector_posts_total{outcome=\"accepted\"} 1",
         "tributary_collector_ready 1",
+        "tributary_collector_insecure{what=\"no_auth\"} 0",
         "tributary_collector_store_seconds_count 1",
         "# EOF",
     ] {

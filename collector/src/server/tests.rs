@@ -11,10 +11,11 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, rustls::RootCertStore, rustls::pki_types::ServerName};
 
-use super::*;
+use super::{tls::TlsFiles, *};
 use crate::{
     app::Limits,
     body::BodyLimits,
+    door::{Door, Exposure},
     lines::LineLimits,
     sink::{
         Sink,
@@ -54,7 +55,7 @@ impl Rig {
         Rig::with(limits, None).await
     }
 
-    async fn with(limits: ServerLimits, tls: Option<TlsAcceptor>) -> Rig {
+    async fn with(limits: ServerLimits, tls: Option<Arc<Tls>>) -> Rig {
         let posts = Limits {
             body: BodyLimits { max_encoded_bytes: 1000, max_decoded_bytes: 1000, timeout: BODY_WITHIN },
             lines: LineLimits {
@@ -70,7 +71,8 @@ impl Rig {
             max_acked_batches: 10,
         };
         let sink = Arc::new(MemorySink::default());
-        let app = App::new(Arc::clone(&sink) as Arc<dyn Sink>, None, posts);
+        let door = Door::new(None, tls.clone(), Exposure::None);
+        let app = App::new(Arc::clone(&sink) as Arc<dyn Sink>, door, posts);
         let server = Server::new(Arc::clone(&app), tls, limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -309,7 +311,7 @@ async fn ending_finishes_what_is_under_way_and_takes_nothing_new() {
 }
 
 /// A server's certificate for `localhost`, and the roots of a client that trusts it.
-fn certificate() -> (TlsAcceptor, RootCertStore) {
+fn certificate() -> (Arc<Tls>, RootCertStore) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
     let directory = tempfile::tempdir().expect("a temporary directory");
     let (chain, key) = (directory.path().join("chain.pem"), directory.path().join("key.pem"));
@@ -317,26 +319,6 @@ fn certificate() -> (TlsAcceptor, RootCertStore) {
     std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
     let mut roots = RootCertStore::empty();
     roots.add(made.cert.der().clone()).expect("a root");
-    (tls::acceptor(&chain, &key).expect("they fit"), roots)
-}
-
-#[test]
-fn certificates_that_cannot_be_used_are_refused() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let path = |name: &str| directory.path().join(name);
-    let one = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-    let two = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-    std::fs::write(path("one.pem"), one.cert.pem()).expect("written");
-    std::fs::write(path("one.key"), one.signing_key.serialize_pem()).expect("written");
-    std::fs::write(path("two.key"), two.signing_key.serialize_pem()).expect("written");
-    std::fs::write(path("empty"), "").expect("written");
-
-    let refused =
-        |chain: &str, key: &str| tls::acceptor(&path(chain), &path(key)).map(drop).map_err(|error| error.to_string());
-
-    assert!(refused("missing", "one.key").expect_err("no file").starts_with("read certificates from "));
-    assert!(refused("empty", "one.key").expect_err("no certificate").ends_with("holds no certificate in PEM form"));
-    assert!(refused("one.pem", "empty").expect_err("no key").starts_with("read a private key from "));
-    assert_eq!(refused("one.pem", "two.key"), Err("certificate and key cannot be used together".to_owned()));
-    assert_eq!(refused("one.pem", "one.key"), Ok(()));
+    let files = TlsFiles { certificate: chain, key, client_ca: None };
+    (Tls::open(files, Vec::new()).expect("they fit"), roots)
 }

@@ -1,12 +1,21 @@
 //! What is wrong with settings that clap has let pass.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use thiserror::Error;
 
 /// Settings that are good by themselves but not together, or a file of settings that is not.
 #[derive(Debug, Error)]
 pub enum SettingsError {
+    /// Everybody who reaches the address could post.
+    #[error(
+        "--listen {listen} is reached by others than this machine: give --token-file or --tls-client-ca, or say \
+         --insecure-no-auth"
+    )]
+    NoAuth {
+        /// As given.
+        listen: SocketAddr,
+    },
     /// The answer would always come before Kafka's.
     #[error("--delivery-timeout {delivery:?} must be below --request-timeout {request:?}")]
     TimeoutsDoNotNest {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::door::San;
 use clap::{CommandFactory as _, error::ErrorKind};
 
 mod fuzz;
@@ -132,6 +133,34 @@ fn a_certificate_needs_its_key() {
     assert!(parse(&["--file", "f", "--tls-cert", "c"]).is_err());
     assert!(parse(&["--file", "f", "--tls-key", "k"]).is_err());
     assert!(parse(&["--file", "f", "--tls-cert", "c", "--tls-key", "k"]).is_ok());
+}
+
+#[test]
+fn client_certificates_need_tls_and_their_names_an_authority() {
+    let tls = ["--file", "f", "--tls-cert", "c", "--tls-key", "k"];
+    let names = |flags: &[&str]| parse(&[&tls[..], flags].concat()).map(|settings| settings.security.tls_client_san);
+
+    assert!(parse(&["--file", "f", "--tls-client-ca", "a"]).is_err());
+    assert!(names(&["--tls-client-san", "envoy.example"]).is_err());
+    assert!(names(&["--tls-client-ca", "a", "--tls-client-san", "*.example"]).is_err());
+    let two = names(&["--tls-client-ca", "a", "--tls-client-san", "Envoy.example,spiffe://mesh/envoy"]);
+    let expected = [San::Dns("envoy.example".to_owned()), San::Uri("spiffe://mesh/envoy".to_owned())];
+    assert_eq!(two.expect("good names"), expected);
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_wall_or_a_loud_word() {
+    let check = |flags: &[&str]| kafka(flags).check();
+
+    for public in ["0.0.0.0:8088", "[::]:8088", "192.0.2.1:8088"] {
+        assert!(matches!(check(&["--listen", public]), Err(SettingsError::NoAuth { .. })), "{public}");
+    }
+    let tls = ["--listen", "0.0.0.0:1", "--tls-cert", "c", "--tls-key", "k"];
+    assert!(matches!(check(&tls), Err(SettingsError::NoAuth { .. })));
+    assert!(check(&[&tls[..], &["--tls-client-ca", "a"]].concat()).is_ok());
+    assert!(check(&["--listen", "0.0.0.0:8088", "--token-file", "t"]).is_ok());
+    assert!(check(&["--listen", "0.0.0.0:8088", "--insecure-no-auth"]).is_ok());
+    assert!(check(&["--listen", "127.0.0.2:8088"]).is_ok() && check(&["--listen", "[::1]:8088"]).is_ok());
 }
 
 #[test]

@@ -9,6 +9,8 @@ use anyhow::{Context as _, Result};
 use serde_json::{Map, Value, json};
 use xtask::parts;
 
+mod tls;
+
 /// Name of the filter, of its VM, and of the cluster of the collector in `envoy.yaml`.
 pub const FILTER: &str = "tributary";
 

@@ -2,12 +2,13 @@
 //! anew to see it, for librdkafka reads them only once.
 
 use std::{
-    fmt, fs,
+    fmt,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 use tributary_topic::{TopicError, Writer};
+
+use crate::stamp::Stamp;
 
 /// The settings of librdkafka whose values are files.
 const FILES: &[&str] = &[
@@ -54,9 +55,6 @@ impl SettingSources {
     }
 }
 
-/// What changes when a file does; `None` while it cannot be read.
-type Stamp = Option<(SystemTime, u64)>;
-
 /// Sees to it that the producer knows what stands in the files.
 #[derive(Debug)]
 pub(super) struct Renewal {
@@ -76,7 +74,7 @@ impl Renewal {
     /// Builds the producer anew if a file has changed. If what stands there cannot be used, the old one stays, and the
     /// next change is another try.
     pub(super) fn look(&mut self, writer: &Writer) {
-        if self.stamps.iter().all(|(file, known)| stamp(file) == *known) {
+        if self.stamps.iter().all(|(file, known)| Stamp::of(file) == *known) {
             return;
         }
         let outcome = self.sources.pairs().and_then(|pairs| {
@@ -88,7 +86,7 @@ impl Renewal {
             Err(error) => {
                 tracing::error!(error, "Kafka settings cannot be used, the known ones stay.");
                 for (file, known) in &mut self.stamps {
-                    *known = stamp(file);
+                    *known = Stamp::of(file);
                 }
             }
         }
@@ -97,16 +95,13 @@ impl Renewal {
 
 fn stamps(sources: &SettingSources, pairs: &Pairs) -> Vec<(PathBuf, Stamp)> {
     let named = pairs.iter().filter(|(name, _)| FILES.contains(&name.as_str())).map(|(_, file)| PathBuf::from(file));
-    sources.file.clone().into_iter().chain(named).map(|file| (file.clone(), stamp(&file))).collect()
-}
-
-fn stamp(file: &Path) -> Stamp {
-    let metadata = fs::metadata(file).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+    sources.file.clone().into_iter().chain(named).map(|file| (file.clone(), Stamp::of(&file))).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use tributary_topic::WriterConfig;
 
     use super::*;

@@ -2,11 +2,11 @@
 
 use std::{path::Path, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::json;
 use tributary_testbed::{
     client,
-    envoy::{Config, Envoy, Upstream},
+    envoy::{Envoy, Upstream},
     message::Call,
     origin::{Answer, Origin},
     ports::Port,
@@ -88,7 +88,7 @@ pub(super) async fn posts_over_tls_are_taken(bed: &Bed) -> Result<()> {
         let envoy = Envoy::builder().users(app.address()).collector(port.address());
         let envoy = envoy.edit(move |config| {
             config.set_upstream("collector", protocol)?;
-            encrypt(config, &authority)
+            config.encrypt("collector", "collector.test", &authority, None)
         });
         let envoy = envoy.start().await?;
         ensure!(client::call(envoy.address(), &Call::get(path)).await?.status == 204, "{path}");
@@ -107,23 +107,5 @@ pub(super) async fn posts_over_tls_are_taken(bed: &Bed) -> Result<()> {
     ensure!(paths == [json!("/http1"), json!("/http2")], "{paths:?}");
     let clear = client::call(port.address(), &post(ended([line("/clear", "")]))).await;
     ensure!(clear.is_err(), "answered a post in clear text: {clear:?}");
-    Ok(())
-}
-
-/// Lets the posts go over TLS, to a collector whose certificate is this one and names `collector.test`.
-fn encrypt(config: &mut Config, certificate: &Path) -> Result<()> {
-    let name = json!({"san_type": "DNS", "matcher": {"exact": "collector.test"}});
-    let authority = json!({"filename": certificate.to_string_lossy()});
-    let cluster = config.cluster("collector")?.as_object_mut().context("cluster")?;
-    cluster.insert(
-        "transport_socket".to_owned(),
-        json!({"name": "envoy.transport_sockets.tls", "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-            "sni": "collector.test",
-            "common_tls_context": {"validation_context": {
-                "trusted_ca": authority, "match_typed_subject_alt_names": [name]
-            }}
-        }}),
-    );
     Ok(())
 }

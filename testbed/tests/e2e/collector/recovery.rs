@@ -10,11 +10,9 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use tokio::sync::OnceCell;
 use tributary_testbed::{
+    certificates::{Authority, Flaw},
     collector::Collector,
-    kafka::{
-        Door, Kafka,
-        certificates::{Authority, Flaw},
-    },
+    kafka::{Door, Kafka},
     message::Call,
     process::Scratch,
     recordings::Recordings,

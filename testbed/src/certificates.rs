@@ -1,9 +1,9 @@
-//! Certificates for a broker, of an authority of one's own: a good one, and those that a client has to refuse.
+//! Certificates of an authority of one's own: good ones for servers and clients, and those that have to be refused.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType, date_time_ymd};
 
 /// What is wrong with a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,15 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
     file: PathBuf,
+}
+
+/// Where a certificate and its key lie, both PEM.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The certificate, alone.
+    pub certificate: PathBuf,
+    /// The key.
+    pub key: PathBuf,
 }
 
 impl Authority {
@@ -45,7 +54,30 @@ impl Authority {
         &self.file
     }
 
-    /// Writes key and certificate of a broker at 127.0.0.1, as [`Door::Tls`](super::Door::Tls) wants them.
+    /// Writes certificate and key of a server or client with these names (those with a `:` are URIs) into two files of
+    /// the folder, and says where.
+    ///
+    /// # Errors
+    /// A name is none, or a file cannot be written.
+    pub fn write(&self, folder: &Path, file: &str, names: &[&str]) -> Result<Identity> {
+        let mut params = CertificateParams::default();
+        for name in names {
+            params.subject_alt_names.push(match name.contains(':') {
+                true => SanType::URI((*name).try_into()?),
+                false => SanType::DnsName((*name).try_into()?),
+            });
+        }
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?.pem();
+        let identity =
+            Identity { certificate: folder.join(format!("{file}.pem")), key: folder.join(format!("{file}.key")) };
+        for (file, text) in [(&identity.certificate, certificate), (&identity.key, key.serialize_pem())] {
+            std::fs::write(file, text).with_context(|| format!("write {}", file.display()))?;
+        }
+        Ok(identity)
+    }
+
+    /// Writes key and certificate of a broker at 127.0.0.1, as [`Door::Tls`](crate::kafka::Door::Tls) wants them.
     ///
     /// # Errors
     /// The file cannot be written.
