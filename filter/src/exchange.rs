@@ -88,7 +88,7 @@ impl Message {
     }
 
     fn body_ref(&self) -> BodyRef<'_> {
-        BodyRef { kept: self.body.kept(), bytes: self.body.passed(), coded: self.head.is_coded() }
+        BodyRef { kept: self.body.kept(), bytes: self.body.passed(), coded: self.head.is_coded(), ..BodyRef::default() }
     }
 }
 

@@ -58,8 +58,8 @@ pub struct ResponseRef<'a> {
 /// ```
 /// use tributary_http_types::BodyRef;
 ///
-/// let json = BodyRef { kept: b"{}", bytes: 2, coded: false };
-/// let gzip = BodyRef { kept: b"\x1f\x8b\x08", bytes: 48_000, coded: true };
+/// let json = BodyRef { kept: b"{}", bytes: 2, ..BodyRef::default() };
+/// let gzip = BodyRef { kept: b"\x1f\x8b\x08", bytes: 48_000, coded: true, ..BodyRef::default() };
 /// assert!(!json.truncated() && gzip.truncated());
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,6 +71,20 @@ pub struct BodyRef<'a> {
     /// The bytes carry a `content-encoding` (gzip …) or a message frame (gRPC): they are not text even if they
     /// happen to be UTF-8.
     pub coded: bool,
+    /// What the line has of it.
+    pub shown: Shown<'a>,
+}
+
+/// What a line has of the kept bytes of a body. `bytes`, `kept` and `truncated` in `meta` tell of those that came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown<'a> {
+    /// The kept bytes themselves.
+    #[default]
+    Kept,
+    /// These: the kept bytes with secrets masked.
+    Masked(&'a [u8]),
+    /// Nothing, and `withheld` in `meta` says why: `compressed`, `unparseable`.
+    Withheld(&'static str),
 }
 
 impl<'a> BodyRef<'a> {
@@ -93,6 +107,15 @@ impl<'a> BodyRef<'a> {
                 std::str::from_utf8(self.kept.get(..error.valid_up_to())?).ok()
             }
             Err(_) => None,
+        }
+    }
+
+    /// The text that the line has, if it is text.
+    pub(crate) fn shown_text(&self) -> Option<&'a str> {
+        match self.shown {
+            Shown::Kept => self.text(),
+            Shown::Masked(bytes) => self.text().and_then(|_| std::str::from_utf8(bytes).ok()),
+            Shown::Withheld(_) => None,
         }
     }
 }

@@ -37,7 +37,7 @@ mod write;
 pub use account::SourceAccount;
 pub use check::{CheckedLine, check_line};
 pub use error::{ReadError, WriteError};
-pub use exchange::{BodyRef, ExchangeRef, HttpExchange, HttpRequest, HttpResponse, RequestRef, ResponseRef};
+pub use exchange::{BodyRef, ExchangeRef, HttpExchange, HttpRequest, HttpResponse, RequestRef, ResponseRef, Shown};
 pub use fields::Fields;
 pub use meta::{BodyFacts, Degraded, Direction, Meta, MetaRef};
 pub use method::{Method, Protocol};

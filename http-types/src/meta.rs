@@ -38,6 +38,8 @@ pub struct MetaRef<'a> {
     pub degraded: Option<Degraded>,
     /// The share of exchanges that is captured, above 0 to 1; written only below 1.
     pub sample_rate: Option<f64>,
+    /// How many secrets were masked, by place; empty means none and is not written.
+    pub redactions: &'a [(&'a str, u64)],
 }
 
 /// How much of an exchange was kept while the filter's memory was short: the steps of its memory ladder.

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    BodyRef, ExchangeRef, Fields, HttpExchange, HttpRequest, HttpResponse, MetaRef, RequestRef, ResponseRef, Timestamp,
-    WriteError,
+    BodyRef, ExchangeRef, Fields, HttpExchange, HttpRequest, HttpResponse, MetaRef, RequestRef, ResponseRef, Shown,
+    Timestamp, WriteError,
     grouping::first_and_next,
     json::{self, number, string, text_of},
     query::Target,
@@ -43,7 +43,7 @@ fn write_request(out: &mut Vec<u8>, request: &RequestRef<'_>) {
     string(object.key("protocol"), request.protocol.as_str());
     json::bytes(object.key("host"), request.host);
     write_headers(object.key("headers"), request.headers);
-    string(object.key("body"), request.body.text().unwrap_or_default());
+    string(object.key("body"), request.body.shown_text().unwrap_or_default());
     if target.path_is_safe {
         string(object.key("path"), &path);
     }
@@ -59,7 +59,7 @@ fn write_response(out: &mut Vec<u8>, response: &ResponseRef<'_>) {
     write_timestamp(object.key("timestamp"), response.timestamp);
     number(object.key("statusCode"), response.status_code.into());
     write_headers(object.key("headers"), response.headers);
-    string(object.key("body"), response.body.text().unwrap_or_default());
+    string(object.key("body"), response.body.shown_text().unwrap_or_default());
     object.close();
 }
 
@@ -95,6 +95,11 @@ fn write_meta(out: &mut Vec<u8>, exchange: &ExchangeRef<'_>) {
             json::bytes(object.key(key), fact);
         }
     }
+    if !meta.redactions.is_empty() {
+        let mut redactions = Object::open(object.key("redactions"));
+        meta.redactions.iter().for_each(|(place, count)| number(redactions.key_bytes(place.as_bytes()), *count));
+        redactions.close();
+    }
     if let Some(rate) = meta.sample_rate.filter(|rate| rate.is_finite()) {
         object.key("sampleRate").extend_from_slice(rate.to_string().as_bytes());
     }
@@ -112,14 +117,19 @@ fn write_id(out: &mut Vec<u8>, meta: &MetaRef<'_>) {
 
 fn write_body_facts(object: &mut Object<'_>, key: &str, body: Option<BodyRef<'_>>) {
     let Some(body) = body.filter(|body| body.bytes > 0 || !body.kept.is_empty()) else { return };
-    let text = body.text();
-    let kept = text.map_or(body.kept.len(), str::len);
+    let (kept, packed) = match body.shown {
+        Shown::Kept => (body.text().map_or(body.kept.len(), str::len), body.kept),
+        Shown::Masked(bytes) => (body.text().map_or(body.kept.len(), str::len), bytes),
+        Shown::Withheld(_) => (0, &b""[..]),
+    };
     let mut facts = Object::open(object.key(key));
     number(facts.key("bytes"), body.bytes);
     number(facts.key("kept"), kept as u64);
     facts.key("truncated").extend_from_slice(if body.bytes > kept as u64 { b"true" } else { b"false" });
-    if text.is_none() {
-        write_base64(facts.key("base64"), body.kept);
+    match body.shown {
+        Shown::Withheld(reason) => string(facts.key("withheld"), reason),
+        _ if body.shown_text().is_none() => write_base64(facts.key("base64"), packed),
+        _ => (),
     }
     facts.close();
 }

@@ -39,7 +39,7 @@ fn line_of(exchange: &ExchangeRef<'_>) -> String {
 }
 
 fn whole(text: &[u8]) -> BodyRef<'_> {
-    BodyRef { kept: text, bytes: text.len() as u64, coded: false }
+    BodyRef { kept: text, bytes: text.len() as u64, ..BodyRef::default() }
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_body_that_is_not_text_goes_to_meta_in_base64() {
 
 #[test]
 fn a_coded_body_is_not_text_even_if_its_bytes_are_utf_8() {
-    let coded = BodyRef { kept: b"abcd", bytes: 4, coded: true };
+    let coded = BodyRef { kept: b"abcd", bytes: 4, coded: true, ..BodyRef::default() };
 
     let line = line_of(&exchange(request(b"/", NO_HEADERS), Some(response(coded))));
 
@@ -137,8 +137,8 @@ fn a_coded_body_is_not_text_even_if_its_bytes_are_utf_8() {
 
 #[test]
 fn text_is_cut_at_a_character_boundary_only_where_the_body_was_cut() {
-    let cut = BodyRef { kept: "ab\u{20ac}".as_bytes().get(..4).unwrap(), bytes: 5, coded: false };
-    let broken = BodyRef { kept: cut.kept, bytes: 4, coded: false };
+    let cut = BodyRef { kept: "ab\u{20ac}".as_bytes().get(..4).unwrap(), bytes: 5, ..BodyRef::default() };
+    let broken = BodyRef { kept: cut.kept, bytes: 4, ..BodyRef::default() };
 
     assert_eq!(cut.text(), Some("ab"));
     assert_eq!(broken.text(), None);
@@ -149,7 +149,7 @@ fn text_is_cut_at_a_character_boundary_only_where_the_body_was_cut() {
 
 #[test]
 fn nothing_kept_of_a_seen_body_is_said() {
-    let unkept = BodyRef { kept: b"", bytes: 9, coded: true };
+    let unkept = BodyRef { kept: b"", bytes: 9, coded: true, ..BodyRef::default() };
 
     let line = line_of(&exchange(request(b"/", NO_HEADERS), Some(response(unkept))));
 
@@ -194,7 +194,7 @@ proptest! {
         coded in any::<bool>(),
     ) {
         let (header_pairs, trailer_pairs) = (borrowed(&headers), borrowed(&trailers));
-        let captured = BodyRef { kept: &body, bytes: body.len() as u64 + more, coded };
+        let captured = BodyRef { kept: &body, bytes: body.len() as u64 + more, coded, ..BodyRef::default() };
         let mut given = exchange(request(&path, &header_pairs), Some(response(captured)));
         given.request.body = captured;
         given.meta.response_trailers = &trailer_pairs;

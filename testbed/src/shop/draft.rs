@@ -80,5 +80,9 @@ fn pairs(headers: &[(String, String)]) -> Vec<(&[u8], &[u8])> {
 }
 
 fn kept(body: &[u8], keep: Option<usize>) -> BodyRef<'_> {
-    BodyRef { kept: keep.and_then(|keep| body.get(..keep)).unwrap_or(body), bytes: body.len() as u64, coded: false }
+    BodyRef {
+        kept: keep.and_then(|keep| body.get(..keep)).unwrap_or(body),
+        bytes: body.len() as u64,
+        ..BodyRef::default()
+    }
 }

@@ -217,7 +217,7 @@ fn write(lines: &mut Vec<u8>, target: &[u8], body: &[u8], response_body: Option<
 /// As the filter writes it over a half, and over three quarters of its memory: bodies that passed and were not kept.
 fn write_degraded(lines: &mut Vec<u8>, step: Degraded, headers: &[(&[u8], &[u8])]) -> Result<()> {
     let timestamp = Timestamp::from_unix_millis(1_582_886_368_833);
-    let body = BodyRef { kept: b"", bytes: 5_000, coded: false };
+    let body = BodyRef { kept: b"", bytes: 5_000, ..BodyRef::default() };
     let exchange = ExchangeRef {
         request: RequestRef {
             timestamp,
@@ -235,5 +235,5 @@ fn write_degraded(lines: &mut Vec<u8>, step: Degraded, headers: &[(&[u8], &[u8])
 }
 
 fn whole(kept: &[u8]) -> BodyRef<'_> {
-    BodyRef { kept, bytes: kept.len() as u64, coded: false }
+    BodyRef { kept, bytes: kept.len() as u64, ..BodyRef::default() }
 }

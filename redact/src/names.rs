@@ -1,0 +1,289 @@
+//! Which names say that their value is a secret.
+//!
+//! A name is judged by its words, not by what it contains: `author` and `monkey` are harmless, `X-Acme-AuthToken` and
+//! `apikeys` are not. How far the judgement reaches depends on the place, for the same word is a credential in a header
+//! and an everyday key in a JSON body (`{"key":"color"}`).
+//!
+//! Source: the lists of Sentry, OpenTelemetry, Datadog, Elastic and of HAR sanitizers, joined; what they have that
+//! catches harmless names is left out, and why stands at the rule.
+
+use crate::words::{Small, Words};
+
+/// Where a name stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// A header or trailer.
+    Header,
+    /// A name in the query of a URL.
+    Query,
+    /// A field of a form, or a `name=value` in a text.
+    Form,
+    /// A JSON key, an XML element.
+    Json,
+}
+
+/// What a name says about its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verdict {
+    /// Nothing.
+    Harmless,
+    /// Its text is a secret; what is nested below it is judged by its own names, and a number is none.
+    Text,
+    /// All below it is secret.
+    All,
+}
+
+/// The judgement on a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Judged {
+    pub(crate) verdict: Verdict,
+    /// The shortest value that is masked, in bytes: `?code=DE` is a country, not an OAuth code.
+    pub(crate) min_len: usize,
+    /// The name is a plural whose number is a count: `{"tokens":512}`.
+    pub(crate) counts: bool,
+}
+
+impl Judged {
+    pub(crate) const HARMLESS: Judged = Judged { verdict: Verdict::Harmless, min_len: 0, counts: false };
+    pub(crate) const TEXT: Judged = Judged { verdict: Verdict::Text, ..Judged::HARMLESS };
+    pub(crate) const ALL: Judged = Judged { verdict: Verdict::All, ..Judged::HARMLESS };
+
+    /// Whether a value of this length is masked.
+    pub(crate) fn masks(&self, len: usize) -> bool {
+        self.verdict > Verdict::Harmless && len >= self.min_len
+    }
+}
+
+/// Names of the configuration, as words in small letters.
+pub(crate) type OwnName = Vec<Vec<u8>>;
+
+/// The names of the configuration; the built-in ones need no state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Names {
+    /// A name with these words in a row is sensitive.
+    pub(crate) extra: Vec<OwnName>,
+    /// A name of exactly these words is not, unless it is sensitive whatever is configured.
+    pub(crate) allow: Vec<OwnName>,
+}
+
+/// A name as words in small letters; empty if it has none.
+pub(crate) fn own_name(name: &str) -> OwnName {
+    Words::of(name.as_bytes()).map(<[u8]>::to_ascii_lowercase).collect()
+}
+
+/// Whether no configuration can free this name.
+pub(crate) fn is_sensitive_always(name: &str) -> bool {
+    built_in(name.as_bytes(), Field::Json).verdict == Verdict::All
+        || LISTED_HEADERS.contains(&name.to_ascii_lowercase().as_bytes())
+}
+
+impl Names {
+    pub(crate) fn judge(&self, name: &[u8], field: Field) -> Judged {
+        let judged = built_in(name, field);
+        if judged.verdict == Verdict::All || (self.extra.is_empty() && self.allow.is_empty()) {
+            return judged;
+        }
+        // What a header is named after its words is sensitive for good; in other places such a word may be harmless.
+        if judged.verdict == Verdict::Text && field == Field::Header {
+            return judged;
+        }
+        if self.allow.iter().any(|own| is_made_of(name, own)) {
+            return Judged::HARMLESS;
+        }
+        if self.extra.iter().any(|own| has_in_a_row(name, own)) { Judged::ALL } else { judged }
+    }
+}
+
+fn is_made_of(name: &[u8], own: &OwnName) -> bool {
+    let mut words = Words::of(name);
+    own.iter().all(|own| words.next().is_some_and(|word| word.eq_ignore_ascii_case(own))) && words.next().is_none()
+}
+
+fn has_in_a_row(name: &[u8], own: &OwnName) -> bool {
+    let mut from = Words::of(name);
+    loop {
+        let mut words = from.clone();
+        if own.iter().all(|own| words.next().is_some_and(|word| word.eq_ignore_ascii_case(own))) {
+            return true;
+        }
+        if from.next().is_none() {
+            return false;
+        }
+    }
+}
+
+/// What a word says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    /// A secret by itself.
+    Secret,
+    /// The same, and its plural before a number is a count.
+    Countable,
+    /// A secret in a header; elsewhere often something else, so only its text counts.
+    Maybe,
+    Key,
+    /// Makes the `key` behind it a secret.
+    OfKey,
+    /// Makes the `key` behind it none.
+    Public,
+    Client,
+    Certificate,
+    /// Behind a secret's word: it tells something about the secret, as in `token_type`.
+    About,
+}
+
+fn built_in(name: &[u8], field: Field) -> Judged {
+    if field == Field::Header {
+        if HARMLESS_HEADERS.contains(&name) {
+            return Judged::HARMLESS;
+        }
+        if LISTED_HEADERS.contains(&name) {
+            return Judged::ALL;
+        }
+    }
+    let by_words = by_words(name, field);
+    if by_words.verdict == Verdict::All || field == Field::Header {
+        return by_words;
+    }
+    let listed = Small::squashed(name).map_or(Judged::HARMLESS, |name| listed(name.as_bytes(), field));
+    if listed.verdict > by_words.verdict { listed } else { by_words }
+}
+
+fn by_words(name: &[u8], field: Field) -> Judged {
+    let mut judged = Judged::HARMLESS;
+    let mut before = Kind::Plain;
+    for word in Words::of(name) {
+        let (kind, plural) = kind_of(&Small::of(word));
+        let found = match kind {
+            Kind::Secret => Judged::ALL,
+            Kind::Countable => Judged { counts: plural, ..Judged::ALL },
+            Kind::Key if before == Kind::OfKey => Judged { counts: plural, ..Judged::ALL },
+            Kind::Certificate if before == Kind::Client => Judged::ALL,
+            Kind::Maybe => Judged::TEXT,
+            // A body full of `key` is a body of names: keys of maps, of tables, of caches.
+            Kind::Key if before != Kind::Public && matches!(field, Field::Header | Field::Query) => Judged::TEXT,
+            // A header is never "about" a credential in a way worth the risk.
+            Kind::About if field != Field::Header => {
+                judged = Judged::HARMLESS;
+                Judged::HARMLESS
+            }
+            _ => Judged::HARMLESS,
+        };
+        if found.verdict >= judged.verdict && found.verdict > Verdict::Harmless {
+            judged = found;
+        }
+        before = kind;
+    }
+    judged
+}
+
+/// The kind of a word, and whether it is a plural.
+fn kind_of(word: &Small) -> (Kind, bool) {
+    let kind = kind_of_singular(word.as_bytes());
+    if kind != Kind::Plain {
+        return (kind, false);
+    }
+    let plural = word.singular().map_or(Kind::Plain, kind_of_singular);
+    (plural, plural != Kind::Plain)
+}
+
+fn kind_of_singular(word: &[u8]) -> Kind {
+    match word {
+        b"token" | b"session" | b"cookie" | b"credential" | b"secret" => Kind::Countable,
+        b"auth" | b"authorization" | b"password" | b"passwd" | b"passwort" | b"passphrase" | b"passcode" | b"pwd"
+        | b"jwt" | b"bearer" | b"sso" | b"saml" | b"csrf" | b"xsrf" | b"cred" | b"otp" | b"totp" | b"cvv" | b"cvc"
+        | b"sessid" => Kind::Secret,
+        b"sid" | b"identity" | b"signature" | b"sig" | b"hmac" | b"principal" => Kind::Maybe,
+        b"key" => Kind::Key,
+        b"api" | b"access" | b"private" | b"signing" | b"encryption" | b"decryption" | b"master" | b"service"
+        | b"subscription" | b"function" | b"consumer" | b"app" | b"application" | b"account" | b"admin" | b"deploy"
+        | b"license" | b"licence" | b"ssh" | b"pgp" | b"gpg" | b"tls" | b"ssl" | b"storage" | b"shared"
+        | b"webhook" | b"aes" | b"rsa" | b"wallet" | b"recovery" | b"vault" => Kind::OfKey,
+        b"client" => Kind::Client,
+        b"cert" | b"certificate" => Kind::Certificate,
+        b"public" => Kind::Public,
+        b"type" | b"count" | b"total" | b"length" | b"len" | b"size" | b"limit" | b"used" | b"usage" | b"remaining"
+        | b"expires" | b"expiry" | b"expiration" | b"expire" | b"ttl" | b"timeout" | b"lifetime" | b"duration"
+        | b"age" | b"at" | b"date" | b"time" | b"endpoint" | b"url" | b"uri" | b"enabled" | b"disabled"
+        | b"required" | b"supported" | b"strength" | b"policy" | b"algorithm" | b"alg" | b"method" | b"version"
+        | b"format" | b"status" | b"scheme" | b"scope" | b"name" | b"title" | b"description" => Kind::About,
+        _ if ends_in_secret(word) => Kind::Secret,
+        _ => Kind::Plain,
+    }
+}
+
+/// Words written without a gap, `accesstoken` and `JSESSIONID`. None of these ends an everyday word.
+fn ends_in_secret(word: &[u8]) -> bool {
+    const ENDS: [&[u8]; 15] = [
+        b"password",
+        b"passwd",
+        b"passphrase",
+        b"secret",
+        b"token",
+        b"apikey",
+        b"accesskey",
+        b"secretkey",
+        b"privatekey",
+        b"authkey",
+        b"signingkey",
+        b"credential",
+        b"sessionid",
+        b"sessid",
+        b"jwt",
+    ];
+    word.len() > 5 && ENDS.iter().any(|end| word.ends_with(end))
+        || word.starts_with(b"password") && !word.starts_with(b"passwordles")
+}
+
+/// Headers that are sensitive although their words do not say so.
+const LISTED_HEADERS: [&[u8]; 7] = [
+    b"authentication-info",
+    b"proxy-authentication-info",
+    b"x-arr-clientcert",
+    b"x-ms-client-principal",
+    b"x-amzn-oidc-data",
+    b"x-amzn-oidc-identity",
+    b"ssl-client-cert",
+];
+
+/// Headers with a sensitive word that hold no credential.
+///
+/// `idempotency-key` is chosen anew for each call and is what tells a repeat from a second order; `sec-websocket-key` is
+/// a nonce that authenticates nobody (RFC 6455 §10.3); the others name caches and rules.
+const HARMLESS_HEADERS: [&[u8]; 8] = [
+    b"idempotency-key",
+    b"x-idempotency-key",
+    b"sec-websocket-key",
+    b"access-control-allow-credentials",
+    b"surrogate-key",
+    b"cache-key",
+    b"x-cache-key",
+    b"accept-signature",
+];
+
+/// Names that are secret as a whole, squashed. Generic ones only when the value is long enough for a credential.
+fn listed(name: &[u8], field: Field) -> Judged {
+    const CREDENTIAL_LEN: usize = 16;
+
+    let long = Judged { min_len: CREDENTIAL_LEN, ..Judged::TEXT };
+    match (name, field) {
+        (
+            b"pass" | b"userpass" | b"dbpass" | b"pw" | b"pin" | b"codeverifier" | b"devicecode" | b"verificationcode",
+            _,
+        )
+        | (b"securitycode" | b"recoverycode" | b"recoverycodes" | b"backupcodes", _) => Judged::ALL,
+        (b"code" | b"assertion" | b"clientassertion", Field::Query | Field::Form) => long,
+        // Those that open links: signed URLs (OpenTelemetry's list), single sign-on (the list of HAR sanitizers).
+        (b"state" | b"challenge" | b"codechallenge" | b"nonce", Field::Query) => long,
+        (
+            b"email" | b"clientid" | b"appid" | b"facetid" | b"fcparams" | b"serverdata" | b"shdf" | b"usg",
+            Field::Query,
+        )
+        | (b"vses2" | b"xclientdata" | b"sv" | b"se" | b"sp", Field::Query) => Judged::TEXT,
+        _ => Judged::HARMLESS,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,370 @@
+//! A text of which nobody knows what is in it: header values, JSON strings, text bodies, what could not be parsed.
+//!
+//! One pass from left to right. At the beginning of a word the value patterns are tried; at `=`, `:`, `<` and `%` it is
+//! looked whether a sensitive name stands before, a URL or an element follows, or an encoded text hides something:
+//!
+//! ```text
+//! …token=SECRET&…   "password": "SECRET"   login(password: "SECRET")   <password>SECRET</password>
+//! https://SECRET@host/reset/SECRET         ghp%5FSECRET                c2VjcmV0…(base64)
+//! ```
+
+use std::ops::Range;
+
+use crate::{
+    encoding::{form_decoded, name_decoded, starts_with_escape},
+    masker::{End, Found, Masker, encode_value},
+    names::{Field, Verdict},
+    patterns,
+};
+
+/// Shorter texts can hold neither a pattern nor a name with a value.
+pub(crate) const FEWEST_BYTES: usize = 6;
+
+/// Characters of base64 that are worth decoding: 18 bytes.
+const FEWEST_BASE64: usize = 24;
+
+/// How far a name may reach back.
+const MOST_NAME: usize = 128;
+
+/// A look is taken where these stand, whatever stands before them.
+const SIGNS: &[u8] = b"=:<%-";
+
+/// What each byte means to the scan.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    classes: [u8; 256],
+}
+
+const SIGN: u8 = 1;
+const BEGINS: u8 = 2;
+const WORD: u8 = 4;
+const BASE64: u8 = 8;
+
+impl Table {
+    /// `begins`: bytes with which patterns of the configuration begin.
+    pub(crate) fn new(begins: impl Fn(u8) -> bool) -> Table {
+        let mut classes = [0; 256];
+        for (byte, class) in (0..=u8::MAX).zip(&mut classes) {
+            let is_base64 = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+            *class = if SIGNS.contains(&byte) { SIGN } else { 0 }
+                | if patterns::FIRST_BYTES.contains(&byte) || begins(byte) { BEGINS } else { 0 }
+                | if byte.is_ascii_alphanumeric() { WORD } else { 0 }
+                | if is_base64 { BASE64 } else { 0 };
+        }
+        Table { classes }
+    }
+
+    fn of(&self, byte: u8) -> u8 {
+        self.classes.get(usize::from(byte)).copied().unwrap_or_default()
+    }
+}
+
+/// The part of the source that is scanned, and what is known on the way.
+struct Scan {
+    start: usize,
+    stop: usize,
+    end: End,
+    /// Where the run of base64 characters began.
+    run: usize,
+    /// Up to where percent-encoded words were looked at.
+    decoded: usize,
+}
+
+impl Masker<'_, '_> {
+    /// A whole value: JSON inside a string is read as JSON, all else is scanned.
+    pub(crate) fn value(&mut self, place: Range<usize>, end: End) {
+        let text = self.at(&place);
+        if text.len() < FEWEST_BYTES && end == End::Whole {
+            return;
+        }
+        let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+        if matches!(first, Some(b'{' | b'['))
+            && let Some(inner) = self.inner(text)
+        {
+            if let Some(masked) = inner.json_or_text(end) {
+                self.replace(place, &masked.bytes, masked.count);
+            }
+            return;
+        }
+        self.scan(place, end);
+    }
+
+    /// See the module.
+    pub(crate) fn scan(&mut self, place: Range<usize>, end: End) {
+        let Some(text) = self.source.get(..place.end) else { return };
+        let mut scan = Scan { start: place.start, stop: place.end, end, run: place.start, decoded: place.start };
+        let mut at = place.start;
+        let mut before = 0;
+        while let Some(&byte) = text.get(at) {
+            let class = self.rules.table.of(byte);
+            if class & BASE64 == 0 {
+                if at.saturating_sub(scan.run) >= FEWEST_BASE64 {
+                    self.base64_run(&scan, at);
+                }
+                scan.run = at.saturating_add(1);
+            }
+            let looks = class & SIGN != 0 || class & BEGINS != 0 && before & WORD == 0;
+            match if looks { self.look(text, at, byte, &mut scan) } else { None } {
+                Some(next) => {
+                    at = next.max(at.saturating_add(1));
+                    scan.run = at;
+                    before = 0;
+                }
+                None => {
+                    at = at.saturating_add(1);
+                    before = class;
+                }
+            }
+        }
+        if scan.stop.saturating_sub(scan.run) >= FEWEST_BASE64 {
+            self.base64_run(&scan, scan.stop);
+        }
+    }
+
+    /// Looks at what begins here; where to go on if something was masked, or needs no second look.
+    fn look(&mut self, text: &[u8], at: usize, byte: u8, scan: &mut Scan) -> Option<usize> {
+        let next = match byte {
+            b'=' => self.assignment(text, at, scan),
+            b':' if text.get(at.saturating_add(1)..).is_some_and(|behind| behind.starts_with(b"//")) => {
+                self.authority(text, at, scan)
+            }
+            b':' => self.pair(text, at, scan),
+            b'<' => self.element(text, at),
+            b'%' => self.percent_word(text, at, scan),
+            b'-' => self.found(patterns::pem_block(text, at)),
+            // A word inside base64url does not begin a token; looking at each would cost the square.
+            b'e' if matches!(byte_before(text, at, scan.start), Some(b'-' | b'_')) => None,
+            _ => self.found(patterns::find(text, at, scan.end)),
+        };
+        next.or_else(|| {
+            let place = self.rules.patterns.iter().find_map(|pattern| pattern.find(text, at, scan.end));
+            self.found(place)
+        })
+    }
+
+    fn found(&mut self, place: Option<Range<usize>>) -> Option<usize> {
+        let place = place?;
+        let secret = self.at(&place);
+        let next = place.end;
+        self.mask(place, secret);
+        Some(next)
+    }
+
+    /// `name=value`, in a query, a form, a cookie, a line of settings, an attribute.
+    fn assignment(&mut self, text: &[u8], at: usize, scan: &Scan) -> Option<usize> {
+        let name = self.name_before(text, at, scan)?;
+        let field = if matches!(byte_before(text, name.start, scan.start), Some(b'?' | b'&' | b'#')) {
+            Field::Query
+        } else {
+            Field::Form
+        };
+        let judged = self.rules.names.judge(&name_decoded(text.get(name)?), field);
+        if judged.verdict == Verdict::Harmless {
+            return None;
+        }
+        let place = value_behind(text, at.saturating_add(1));
+        let value = form_decoded(text.get(place.clone())?);
+        let next = place.end;
+        if !judged.masks(value.len()) {
+            return None;
+        }
+        self.mask(place, &value);
+        Some(next)
+    }
+
+    /// The place of the name that ends here: `token`, `user%5Bpassword%5D`, `x-key`.
+    fn name_before(&self, text: &[u8], at: usize, scan: &Scan) -> Option<Range<usize>> {
+        let start = at.saturating_sub(MOST_NAME).max(scan.start).max(self.settled());
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.%[]+$~".contains(byte) || !byte.is_ascii();
+        let len = text.get(start..at)?.iter().rev().take_while(|byte| is_name(byte)).count();
+        (len > 0).then(|| at.saturating_sub(len)..at)
+    }
+
+    /// `"name": value`, and `name: "value"` as GraphQL and YAML have it.
+    fn pair(&mut self, text: &[u8], at: usize, scan: &Scan) -> Option<usize> {
+        let quoted = quoted_name(text, at, scan.start.max(self.settled()));
+        let name = match &quoted {
+            Some(name) => name.clone(),
+            None => self.name_before(text, at, scan)?,
+        };
+        let judged = self.rules.names.judge(text.get(name.clone())?, Field::Json);
+        if judged.verdict == Verdict::Harmless {
+            return None;
+        }
+        let behind = text.get(at.saturating_add(1)..)?;
+        let spaces = behind.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let start = at.saturating_add(1).saturating_add(spaces);
+        let place = match text.get(start..)? {
+            [b'"' | b'\'', ..] | [b'\\', b'"', ..] => value_behind(text, start),
+            [b'{' | b'[', ..] | [] => return None,
+            rest if quoted.is_some() => {
+                start
+                    ..start.saturating_add(
+                        rest.iter()
+                            .position(|byte| byte.is_ascii_whitespace() || b",]}\"".contains(byte))
+                            .unwrap_or(rest.len()),
+                    )
+            }
+            rest => line_of_one_word(text, name.start, scan.start, rest).map(|len| start..start.saturating_add(len))?,
+        };
+        let value = text.get(place.clone())?;
+        let next = place.end;
+        if matches!(value, b"true" | b"false" | b"null")
+            || judged.verdict == Verdict::Text && value.iter().all(is_numeric)
+        {
+            return None;
+        }
+        self.mask(place, value);
+        Some(next)
+    }
+
+    /// `://user:password@host/path`, at the colon: the user goes, and what the path rules name.
+    fn authority(&mut self, text: &[u8], at: usize, scan: &Scan) -> Option<usize> {
+        let is_scheme = at > scan.start && text.get(at.saturating_sub(1)).is_some_and(u8::is_ascii_alphanumeric);
+        let start = at.saturating_add(3);
+        let rest = text.get(start..).filter(|_| is_scheme)?;
+        let len = rest.iter().position(|byte| ends_url(*byte) || b"/?#,".contains(byte)).unwrap_or(rest.len());
+        let authority = rest.get(..len)?;
+        let user = match authority.iter().rposition(|byte| *byte == b'@') {
+            Some(user) => user,
+            None if scan.end == End::Cut && len == rest.len() && authority.contains(&b':') => len,
+            None => 0,
+        };
+        self.mask_in_url(start..start.saturating_add(user), authority.get(..user)?);
+        let path = start.saturating_add(len);
+        if self.rules.paths.is_empty() {
+            return Some(path);
+        }
+        let rest = text.get(path..)?;
+        let len = rest.iter().position(|byte| ends_url(*byte) || b"?#".contains(byte)).unwrap_or(rest.len());
+        let path = path..path.saturating_add(len);
+        for secret in self.path_secrets(path.clone()) {
+            self.path_secret(secret);
+        }
+        Some(path.start.max(self.settled()))
+    }
+
+    /// `<name …>value<`, at the first sign.
+    fn element(&mut self, text: &[u8], at: usize) -> Option<usize> {
+        let start = at.saturating_add(1);
+        let near = text.get(start..start.saturating_add(MOST_NAME).min(text.len()))?;
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(byte) || !byte.is_ascii();
+        let len = near.iter().take_while(|byte| is_name(byte)).count();
+        let judged = self.rules.names.judge(near.get(..len)?, Field::Json);
+        if judged.verdict == Verdict::Harmless {
+            return None;
+        }
+        let open = near.get(len..)?.iter().position(|byte| matches!(byte, b'>' | b'<'))?.saturating_add(len);
+        if near.get(open) != Some(&b'>') || near.get(open.saturating_sub(1)) == Some(&b'/') {
+            return None;
+        }
+        let value = start.saturating_add(open).saturating_add(1);
+        let rest = text.get(value..)?;
+        let len = rest.iter().position(|byte| *byte == b'<').unwrap_or(rest.len());
+        let secret = rest.get(..len)?;
+        if secret.iter().all(u8::is_ascii_whitespace) {
+            return None;
+        }
+        self.mask(value..value.saturating_add(len), secret);
+        Some(value.saturating_add(len))
+    }
+
+    /// A word with percent-encoded characters, read as what it stands for.
+    fn percent_word(&mut self, text: &[u8], at: usize, scan: &mut Scan) -> Option<usize> {
+        if at < scan.decoded || !starts_with_escape(text.get(at..)?) {
+            return None;
+        }
+        let separates = |byte: &u8| byte.is_ascii_whitespace() || b"\"'<>=&;,".contains(byte);
+        let start = scan.start.max(self.settled()).max(scan.decoded);
+        let back = text.get(start..at)?.iter().rev().take_while(|byte| !separates(byte)).count();
+        let start = at.saturating_sub(back);
+        let len = text.get(at..)?.iter().position(separates).unwrap_or(text.len().saturating_sub(at));
+        let stop = at.saturating_add(len);
+        scan.decoded = stop;
+        let end = if stop == scan.stop { scan.end } else { End::Whole };
+        let word = form_decoded(text.get(start..stop)?);
+        match self.decoded(start..stop, &word, end, encode_value) {
+            Found::Secret => Some(stop),
+            Found::Nothing => None,
+        }
+    }
+
+    /// A run of base64 that ends before `stop`, read as what it stands for. It goes as a whole.
+    fn base64_run(&mut self, scan: &Scan, stop: usize) {
+        let start = scan.run.max(self.settled());
+        let Some(run) = self.source.get(start..stop).filter(|run| run.len() >= FEWEST_BASE64) else { return };
+        let Some(text) = patterns::decoded(run) else { return };
+        let Some(mut inner) = self.inner(&text) else { return };
+        inner.value(0..text.len(), if stop == scan.stop { scan.end } else { End::Whole });
+        if inner.finish().is_some() {
+            let padding = self.source.get(stop..scan.stop).unwrap_or_default();
+            let padding = padding.iter().take_while(|byte| **byte == b'=').count();
+            self.mask(start..stop.saturating_add(padding), run);
+        }
+    }
+}
+
+/// The place of a value: between quotes, or up to what ends one in queries, forms, cookies and lines.
+fn value_behind(text: &[u8], start: usize) -> Range<usize> {
+    let rest = text.get(start..).unwrap_or_default();
+    let (quote_len, len) = match rest {
+        [b'\\', b'"', value @ ..] => (2, value.windows(2).position(|two| two == b"\\\"")),
+        [quote @ (b'"' | b'\''), value @ ..] => (1, unescaped(value, *quote)),
+        value => (0, value.iter().position(|byte| ends_url(*byte) || matches!(byte, b'&' | b';' | b'#'))),
+    };
+    let len = len.unwrap_or(rest.len().saturating_sub(quote_len));
+    let start = start.saturating_add(quote_len);
+    start..start.saturating_add(len)
+}
+
+fn byte_before(text: &[u8], at: usize, start: usize) -> Option<u8> {
+    let before = at.checked_sub(1).filter(|before| *before >= start)?;
+    text.get(before).copied()
+}
+
+fn unescaped(text: &[u8], quote: u8) -> Option<usize> {
+    let mut is_escaped = false;
+    text.iter().position(|byte| {
+        let ends = *byte == quote && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        ends
+    })
+}
+
+fn ends_url(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || b"\"'<>\\`".contains(&byte)
+}
+
+fn is_numeric(byte: &u8) -> bool {
+    byte.is_ascii_digit() || b"+-.eE".contains(byte)
+}
+
+/// The name between quotes before `at`; `None`: there is no quote.
+fn quoted_name(text: &[u8], at: usize, start: usize) -> Option<Range<usize>> {
+    let start = start.max(at.saturating_sub(MOST_NAME));
+    let before = text.get(start..at)?;
+    let (quote, inside) = before.split_last().filter(|(quote, _)| matches!(quote, b'"' | b'\''))?;
+    let open = inside.iter().rposition(|byte| byte == quote)?;
+    let name = inside.get(open.saturating_add(1)..)?;
+    // `\"name\"`: the second backslash is none of the name.
+    let escape = usize::from(name.ends_with(b"\\"));
+    let from = start.saturating_add(open).saturating_add(1);
+    Some(from..from.saturating_add(name.len()).saturating_sub(escape))
+}
+
+/// The length of a value that is one word and the rest of a line which the name begins: prose has more words.
+fn line_of_one_word(text: &[u8], name: usize, start: usize, rest: &[u8]) -> Option<usize> {
+    let before = text.get(start..name)?;
+    let indent = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t' | b'-')).count();
+    let line_start = before.len().checked_sub(indent)?;
+    if line_start > 0 && before.get(line_start.saturating_sub(1)) != Some(&b'\n') {
+        return None;
+    }
+    let len = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
+    let behind = rest.get(len..)?;
+    let ends_line = behind.is_empty() || behind.starts_with(b"\n") || behind.starts_with(b"\r\n");
+    (len > 0 && ends_line).then_some(len)
+}
+
+#[cfg(test)]
+mod tests;
