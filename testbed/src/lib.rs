@@ -40,6 +40,7 @@
 //! | [`oracle`] | many exchanges, and the judge who says what is missing, spurious, altered, repeated, unexplained |
 //! | [`faults`], [`proxy`] | the fault suite, and the proxy that hurts conversations |
 //! | [`certificates`] | an authority of one's own, and what it signs |
+//! | [`canary`] | secrets in every place of an exchange, and the search for them in all that comes out |
 //! | [`process`], [`ports`], [`wait`] | owned processes, free ports, waiting with a deadline |
 //!
 //! # Rules
@@ -51,6 +52,7 @@
 //! - Whatever starts belongs to this process and ends with it, however it ends ([`process`]).
 //! - `TRIBUTARY_KEEP=1` keeps the folders with the logs.
 
+pub mod canary;
 pub mod certificates;
 pub mod client;
 pub mod collector;

@@ -1,6 +1,6 @@
 //! The whole path wired together: app ← Envoy with the filter → collector → topic (or file).
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -264,6 +264,11 @@ impl Stack {
     /// The stack writes to a file.
     pub fn topic(&self) -> Result<&str> {
         self.sink.topic()
+    }
+
+    /// The folder of its files: of a stack that writes to a file, the recordings and the accounts.
+    pub fn folder(&self) -> &Path {
+        self.scratch.path()
     }
 
     /// Waits until at least `count` lines are there, and returns all.

@@ -19,6 +19,7 @@ pub struct EnvoyBuilder {
     edits: Vec<Edit>,
     concurrency: u32,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     filter: bool,
     bare: bool,
     http3: bool,
@@ -32,6 +33,7 @@ impl Default for EnvoyBuilder {
             edits: Vec::new(),
             concurrency: 1,
             arguments: Vec::new(),
+            environment: Vec::new(),
             filter: true,
             bare: false,
             http3: false,
@@ -113,6 +115,13 @@ impl EnvoyBuilder {
         self
     }
 
+    /// Sets a variable of Envoy's environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> EnvoyBuilder {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Runs without the filter.
     #[must_use]
     pub fn without_filter(mut self) -> EnvoyBuilder {
@@ -158,10 +167,11 @@ impl EnvoyBuilder {
         let addresses = Addresses::choose(&self)?;
         let files = Files::new(Scratch::new("envoy")?, self.updatable)?;
         let arguments = self.arguments.clone();
-        let concurrency = self.concurrency;
+        let (concurrency, environment) = (self.concurrency, self.environment.clone());
         let config = self.configure(&addresses, &files)?;
         files.write(config.clone(), 1)?;
         let launch = launch(program, &files, concurrency, &arguments);
+        let launch = environment.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
         let process = launch.start(&files.scratch.log("envoy"))?;
         let envoy = Envoy { launch, process, addresses, files, config, version: 1 };
         envoy.ready().await?;

@@ -205,6 +205,15 @@ impl Config {
         Ok(())
     }
 
+    /// Hands a variable of Envoy's own environment on to the filter's VM: its value is in no configuration.
+    ///
+    /// # Errors
+    /// The file has no filter.
+    pub fn pass_filter_variable(&mut self, name: &str) -> Result<()> {
+        merge(self.plugin()?, &json!({"vm_config": {"environment_variables": {"host_env_keys": [name]}}}));
+        Ok(())
+    }
+
     /// Takes the filter out: the same proxy without Tributary.
     ///
     /// # Errors
