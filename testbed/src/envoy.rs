@@ -5,6 +5,7 @@ mod builder;
 pub mod config;
 mod files;
 mod listeners;
+mod memory;
 
 pub use admin::Stats;
 pub use builder::EnvoyBuilder;

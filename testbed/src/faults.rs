@@ -36,6 +36,7 @@ mod disk;
 mod envoy;
 mod kafka;
 mod kafka_mock;
+mod memory;
 mod order;
 mod page;
 mod plan;
@@ -63,6 +64,7 @@ pub fn rows() -> Vec<&'static Row> {
         disk::ROWS,
         spool::ROWS,
         envoy::ROWS,
+        memory::ROWS,
         order::ROWS,
         clock::ROWS,
         kafka::ROWS,

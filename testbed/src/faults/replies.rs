@@ -1,9 +1,19 @@
 //! Rows about what the collector answers, and what happens to its answers on the way: a stand-in, or the fault proxy,
 //! between Envoy and the real collector, which takes over again when the fault is healed.
 
-use std::time::Duration;
+mod odd;
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Result, ensure};
+use serde_json::json;
 
 use super::{
     row::{Expects, Group, Outcome, Row},
@@ -54,6 +64,13 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("reply-300-mb", Group::Collector, |trial| Box::pin(answered(trial, |_| huge())))
         .fault("The collector answers 200 with a body of 300 MB")
         .proof("posts with lines answered so"),
+    Row::new("reply-odd", Group::Collector, |trial| Box::pin(odd_ones(trial)))
+        .fault(
+            "The collector answers what none does, in turn: broken framing, heads of 100 KiB and a thousand headers, other \
+             protocols and statuses, acknowledgements of other batches, sources and bytes, times that are none",
+        )
+        .proof("kinds of answers that a post with lines got")
+        .within_s(240, 1_200),
     Row::new("reply-reset-mid-post", Group::Collector, |trial| {
         Box::pin(cut(trial, Half::Request, After::Bytes(2_000), Break::Reset))
     })
@@ -69,6 +86,11 @@ pub(super) const ROWS: &[Row] = &[
     })
     .fault("The head of the real collector's reply arrives, its body never")
     .proof("connections cut"),
+    Row::new("reply-head-then-reset", Group::Collector, |trial| {
+        Box::pin(cut(trial, Half::Reply, After::Head, Break::Reset))
+    })
+    .fault("The head of the real collector's reply arrives, then the connection is reset")
+    .proof("connections cut"),
     Row::new("way-refused", Group::Collector, |trial| Box::pin(barred(trial, Mode::Refuse, |counts| counts.resets)))
         .fault("Nobody listens where the collector was, and open connections are reset")
         .proof("connections reset"),
@@ -82,8 +104,16 @@ pub(super) const ROWS: &[Row] = &[
     .proof("bytes swallowed"),
 ];
 
-/// Exchanges that pass at least while the fault lasts.
+/// Exchanges that pass at least while the fault lasts; 20,100 in full.
 const SPAN: u64 = 150;
+
+/// Lets traffic pass while the fault lasts; each client has to get the origin's answer.
+async fn span(trial: &Trial, scene: &Scene<'_>) -> Result<()> {
+    for _ in 0..trial.times(1, 134) {
+        scene.pass(SPAN).await?;
+    }
+    Ok(())
+}
 
 /// A stand-in takes the collector's place and answers every post like this.
 async fn answered(trial: &Trial, answer: fn(&Asked) -> Answer) -> Result<Outcome> {
@@ -92,6 +122,34 @@ async fn answered(trial: &Trial, answer: fn(&Asked) -> Answer) -> Result<Outcome
     let answered = posts(&stand_in);
     scene.stack.proxy()?.set(Mode::Pass).await?;
     scene.healed(answered).await
+}
+
+/// A stand-in gives each answer of the list, one after the other, to posts with lines.
+async fn odd_ones(trial: &Trial) -> Result<Outcome> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let turn = next.clone();
+    let stand_in = Origin::start(move |asked| {
+        // A report has no lines: it takes the same answer and gives no turn away.
+        let turn =
+            if asked.body_bytes > 0 { turn.fetch_add(1, Ordering::Relaxed) } else { turn.load(Ordering::Relaxed) };
+        odd::ODD.get(turn % odd::ODD.len()).map_or_else(Answer::hang_up, |(_, answer)| answer(asked))
+    });
+    let stand_in = stand_in.await?;
+    // Short waits: there are many answers to come.
+    let stack = trial.stack().await?.filter(json!({"retry_min_ms": 10, "retry_max_ms": 50})).proxied();
+    let scene = Scene::start(trial, stack).await?;
+    let rounds = usize::try_from(trial.times(1, 10))?;
+    scene.stack.proxy()?.set(Mode::Divert(stand_in.address())).await?;
+    let all_given = wait::until("each answer to be given", PATIENCE, async || {
+        scene.pass(20).await?;
+        let given = next.load(Ordering::Relaxed);
+        ensure!(given >= odd::ODD.len() * rounds, "{given} of {} in {rounds} rounds", odd::ODD.len());
+        Ok(())
+    });
+    all_given.await.map_err(|error| scene.with_logs(error))?;
+    scene.stack.proxy()?.set(Mode::Pass).await?;
+    let kinds: BTreeSet<&str> = odd::ODD.iter().take(next.load(Ordering::Relaxed)).map(|(kind, _)| *kind).collect();
+    scene.healed(kinds.len() as u64).await
 }
 
 async fn too_large(trial: &Trial) -> Result<Outcome> {
@@ -106,7 +164,7 @@ async fn too_large(trial: &Trial) -> Result<Outcome> {
 async fn divert<'a>(trial: &'a Trial, stand_in: &Origin, times: u64) -> Result<Scene<'a>> {
     let scene = Scene::start(trial, trial.stack().await?.proxied()).await?;
     scene.stack.proxy()?.set(Mode::Divert(stand_in.address())).await?;
-    scene.pass(SPAN).await?;
+    span(trial, &scene).await?;
     let answered = wait::until("posts answered by the stand-in", PATIENCE, async || {
         ensure!(posts(stand_in) >= times, "{} of {times}", posts(stand_in));
         Ok(())
@@ -141,7 +199,7 @@ async fn barred_until(trial: &Trial, mode: Mode, times: u64, proof: fn(&Counts) 
     let proxy = scene.stack.proxy()?;
     let before = scene.counter("post_failures").await?;
     proxy.set(mode).await?;
-    scene.pass(SPAN).await?;
+    span(trial, &scene).await?;
     let felt = wait::until("the proxy to do its harm", PATIENCE, async || {
         let done = proof(&proxy.counts());
         ensure!(done >= times, "{done} of {times}: {:?}", proxy.counts());

@@ -1,7 +1,7 @@
 //! Bodies of 50 MB both ways, and what they cost in memory.
 //!
-//! Two things are looked at in `/proc`, so this is for Linux: the most that the whole of Envoy held while the bodies
-//! passed, and the linear memory of each wasm VM in it, which never shrinks and so shows what the filter ever held.
+//! Two things are looked at: the most that the whole of Envoy held while the bodies passed, and the linear memory of the
+//! wasm VMs in it, which never shrinks and so shows what the filter ever held.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,6 @@ use tributary_testbed::{
     client::{h1, h2},
     message::{Call, End, Reply},
     origin::Answer,
-    process::Process,
     recordings::Line,
     stack::{Bed, Stack},
 };
@@ -35,9 +34,6 @@ const VM_GROWTH_BYTES: u64 = 2 * BUDGET_BYTES;
 /// What Envoy may need for bodies of 100 MB in all: its buffers of 1 MiB each, and over HTTP/2 a window of 16 MiB.
 const ENVOY_GROWTH_BYTES: u64 = 32 * 1024 * 1024;
 
-/// The space that V8 reserves behind a wasm memory, so that no address of 32 bits leads out of it, is at least this.
-const RESERVED_BYTES: u64 = 4 * 1024 * 1024 * 1024;
-
 /// The test.
 pub(crate) async fn pass_with_bounded_memory(bed: &Bed) -> Result<()> {
     let answer = |_: &_| Answer::new(200).header("content-type", "text/plain").repeated(piece(), PIECES);
@@ -47,16 +43,15 @@ pub(crate) async fn pass_with_bounded_memory(bed: &Bed) -> Result<()> {
     let (with, without) = (stack.envoy.address(), stack.envoy.bare_address()?);
 
     for way in [Way::Http1, Way::Http2ToHttp1] {
-        let vms = vm_bytes(stack.envoy.process())?;
-        ensure!(!vms.is_empty(), "no wasm memory is found in Envoy: does V8 lay it out in another way now?");
+        let vms = stack.envoy.vm_bytes()?;
 
         // With the filter first: what Envoy has once needed it keeps, and the second would seem to need nothing.
         for (filter, address) in [("with", with), ("without", without)] {
             let needed = needed(&stack, address, way).await.with_context(|| format!("{filter} the filter"))?;
             ensure!(needed <= ENVOY_GROWTH_BYTES, "{way:?} {filter} the filter: Envoy needed {needed} bytes more");
         }
-        let grown = vm_bytes(stack.envoy.process())?.iter().sum::<u64>() - vms.iter().sum::<u64>();
-        ensure!(grown <= VM_GROWTH_BYTES, "{way:?}: the VMs grew by {grown} bytes from {vms:?}");
+        let grown = stack.envoy.vm_bytes()? - vms;
+        ensure!(grown <= VM_GROWTH_BYTES, "{way:?}: the VMs grew by {grown} bytes from {vms}");
     }
 
     let evidence = stack.evidence(super::rig::SETTLED_WITHIN).await?;
@@ -80,8 +75,7 @@ fn piece() -> Bytes {
 
 /// Sends the body up and gets one like it down; how many bytes of memory Envoy needed more for that than before it.
 async fn needed(stack: &Stack, address: SocketAddr, way: Way) -> Result<u64> {
-    let process = stack.envoy.process();
-    let before = forget_peak(process)?;
+    let before = stack.envoy.forget_peak_memory()?;
     let earlier = stack.origin()?.asked().len();
     let call = Call::put("/large").chunks(std::iter::repeat_n(piece(), PIECES));
 
@@ -90,7 +84,7 @@ async fn needed(stack: &Stack, address: SocketAddr, way: Way) -> Result<u64> {
         false => h1::Connection::open(address).await?.call(&call).await?,
     };
 
-    let needed = process.peak_memory_bytes()?.saturating_sub(before);
+    let needed = stack.envoy.process().peak_memory_bytes()?.saturating_sub(before);
     ensure!(is_whole(&reply), "the client got {} bytes, {} {:?}", reply.body.len(), reply.status, reply.end);
     let asked = stack.origin()?.asked();
     let got: Vec<u64> = asked.iter().skip(earlier).map(|asked| asked.body_bytes).collect();
@@ -123,44 +117,4 @@ fn is_right(line: &Line) -> Result<()> {
     let broken = profile::broken_by(line);
     ensure!(broken.is_empty(), "{broken:?}");
     Ok(())
-}
-
-/// Forgets the most memory that a process ever held; returns what it holds now, in bytes.
-///
-/// Source: proc_pid_clear_refs(5), value 5.
-fn forget_peak(process: &Process) -> Result<u64> {
-    std::fs::write(format!("/proc/{}/clear_refs", process.id()), "5").context("forget the peak of Envoy's memory")?;
-    process.peak_memory_bytes()
-}
-
-/// The sizes of the wasm memories in a process: each is a mapping that can be written, with the reserve behind it.
-fn vm_bytes(process: &Process) -> Result<Vec<u64>> {
-    let maps = std::fs::read_to_string(format!("/proc/{}/maps", process.id())).context("read Envoy's mappings")?;
-    let mappings: Vec<Mapping> = maps.lines().filter_map(Mapping::of).collect();
-    let memories = mappings.windows(2).filter_map(|pair| {
-        let [memory, reserve] = pair else { return None };
-        let reserved = reserve.access == "---p" && reserve.start == memory.end && reserve.bytes() >= RESERVED_BYTES;
-        (memory.access == "rw-p" && reserved).then(|| memory.bytes())
-    });
-    Ok(memories.collect())
-}
-
-/// A line of `/proc/PID/maps`.
-struct Mapping<'a> {
-    start: u64,
-    end: u64,
-    access: &'a str,
-}
-
-impl<'a> Mapping<'a> {
-    fn of(line: &'a str) -> Option<Mapping<'a>> {
-        let mut words = line.split_whitespace();
-        let (start, end) = words.next()?.split_once('-')?;
-        let address = |text| u64::from_str_radix(text, 16).ok();
-        Some(Mapping { start: address(start)?, end: address(end)?, access: words.next()? })
-    }
-
-    fn bytes(&self) -> u64 {
-        self.end.saturating_sub(self.start)
-    }
 }
