@@ -212,6 +212,8 @@ impl Context for Http {
 impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         let (head, now) = (host::header_map(Map::RequestHeaders), host::steady());
+        #[cfg(feature = "panic-drill")]
+        crate::drill::panic_if_asked(crate::drill::Place::Request, &head);
         with_plugin(|plugin| self.stream.request_head(plugin, head, now));
         Action::Continue
     }
@@ -226,6 +228,8 @@ impl HttpContext for Http {
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         let head = host::header_map(Map::ResponseHeaders);
+        #[cfg(feature = "panic-drill")]
+        crate::drill::panic_if_asked(crate::drill::Place::Response, &head);
         with_plugin(|plugin| self.stream.response_head(plugin, head));
         Action::Continue
     }
@@ -239,6 +243,8 @@ impl HttpContext for Http {
     }
 
     fn on_log(&mut self) {
+        #[cfg(feature = "panic-drill")]
+        crate::drill::panic_if_asked(crate::drill::Place::Log, &host::header_map(Map::RequestHeaders));
         if let Some(missing) = self.stream.missing_head() {
             let request = (missing == MissingHeads::Both).then(|| host::header_map(Map::RequestHeaders));
             let response = host::header_map(Map::ResponseHeaders);

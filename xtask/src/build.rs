@@ -23,6 +23,13 @@ pub(crate) fn filter() -> Command {
     cargo(&["build", "--profile", "wasm", "--target", "wasm32-wasip1", "--package", "tributary-filter"])
 }
 
+/// The filter that panics on demand, at [`parts::filter_wasm_of_the_drill`].
+pub(crate) fn filter_of_the_drill() -> Command {
+    let mut build = cargo(&["build", "--profile", "wasm-drill", "--target", "wasm32-wasip1"]);
+    build.args(["--package", "tributary-filter", "--features", "panic-drill"]);
+    build
+}
+
 /// The programs of the demo and the tests, at [`parts::binary`].
 pub(crate) fn programs() -> Command {
     let mut build = cargo(&["build", "--bins"]);

@@ -52,6 +52,9 @@ const MOST_PAGES: u64 = 512 * 1024 * 1024 / 65_536;
 /// Every Envoy of a mesh loads it: far above today's size, far below what would be felt.
 const MOST_BYTES: usize = 1_048_576;
 
+/// Stands only in the build that panics on demand (`filter/src/drill.rs`).
+const DRILL: &[u8] = b"x-tributary-panic";
+
 /// Builds the filter and looks at it.
 ///
 /// # Errors
@@ -64,7 +67,13 @@ pub(crate) fn look() -> Result<Findings> {
     let list = parts::workspace_root().join("filter").join("capabilities.txt");
     let allowed = fs::read_to_string(&list).with_context(|| format!("read {}", list.display()))?;
     println!("{} bytes, {} imports, {} exports", bytes.len(), module.imports.len(), module.exports.len());
-    Ok(look_at(&module, bytes.len(), &names(&allowed)))
+    let mut findings = look_at(&module, bytes.len(), &names(&allowed));
+    findings.add(has_the_drill(&bytes).then(|| "filter: panics on demand: built with panic-drill?".to_owned()));
+    Ok(findings)
+}
+
+fn has_the_drill(module: &[u8]) -> bool {
+    module.windows(DRILL.len()).any(|bytes| bytes == DRILL)
 }
 
 /// The names of a list: one a line, `#` starts a comment.

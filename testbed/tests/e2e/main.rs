@@ -15,6 +15,7 @@ mod audit;
 mod cli;
 mod collector;
 mod demo;
+mod drill;
 mod edges;
 mod exactly_once;
 mod failures;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     trials.extend(exactly_once::trials(&bed));
     trials.extend(demo::trials(&bed));
     trials.extend(life::trials(&bed));
+    trials.extend(drill::trials(&bed));
     trials.extend(collector::trials(&bed));
     trials.extend(edges::trials(&bed));
     trials.extend(cli::trials(&bed));

@@ -117,7 +117,7 @@ pub(crate) const STAGES: [Stage; 11] = [
         about: "real Envoy, real Kafka, the whole path",
         fast: false,
         needs_parts: true,
-        work: Work::Tests { prepare: || Ok(build::everything()), runners: e2e },
+        work: Work::Tests { prepare: || Ok(parts_of_e2e()), runners: e2e },
     },
 ];
 
@@ -151,6 +151,12 @@ fn rustdoc() -> Result<Vec<Command>> {
     let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
     doc.env("RUSTDOCFLAGS", "--deny warnings");
     Ok(vec![doc])
+}
+
+fn parts_of_e2e() -> Vec<Command> {
+    let mut builds = build::everything();
+    builds.push(build::filter_of_the_drill());
+    builds
 }
 
 fn e2e(filter: Option<&str>) -> Result<Vec<Command>> {

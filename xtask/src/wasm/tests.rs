@@ -97,3 +97,9 @@ fn missing_export_lost_memory_bound_and_size_over_budget_are_found() {
     module.most_pages = None;
     assert_eq!(look_at(&module, 1, &names("proxy_log")).problems.len(), 2);
 }
+
+#[test]
+fn panic_on_demand_is_found_by_its_header() {
+    assert!(has_the_drill(b"\0asm data: x-tributary-panic\0log"));
+    assert!(!has_the_drill(b"\0asm data: x-tributary-batch"));
+}
