@@ -11,7 +11,7 @@ use crate::{
     encoding::{json_escaped, json_unescaped},
     masker::{End, Masked, Masker, is_masked},
     names::{Field, Judged, Verdict},
-    text::FEWEST_BYTES,
+    text::{FEWEST_BYTES, comment_len},
 };
 
 /// Whether a text was JSON, as far as it went.
@@ -119,10 +119,22 @@ impl Masker<'_, '_> {
                 b'{' | b'[' => walk.open(*byte),
                 b'}' | b']' => walk.close(),
                 b'"' => self.json_string(&mut walk),
+                b'/' if self.is_comment(&walk) => self.skip_comment(&mut walk),
                 _ => self.json_bare(&mut walk),
             }
         }
         walk.syntax
+    }
+
+    fn is_comment(&self, walk: &Walk) -> bool {
+        comment_len(self.source.get(walk.at..walk.stop).unwrap_or_default()) > 0
+    }
+
+    /// A comment is no JSON, but no value either: the key before it still waits for its value.
+    fn skip_comment(&mut self, walk: &mut Walk) {
+        let rest = self.source.get(walk.at..walk.stop).unwrap_or_default();
+        walk.at = walk.at.saturating_add(comment_len(rest));
+        walk.syntax = Syntax::Broken;
     }
 
     /// A string: a key, or a value.

@@ -58,6 +58,7 @@ impl Masker<'_, '_> {
             [content @ .., b'\r', b'\n'] | [content @ .., b'\n'] if end == End::Whole => content.len(),
             content => content.len(),
         };
+        self.headers_of_part(place.start..place.start.saturating_add(head_len));
         let start = place.start.saturating_add(content_start);
         let content_place = start..start.saturating_add(content_len);
         let content = self.at(&content_place);
@@ -69,6 +70,26 @@ impl Masker<'_, '_> {
         match header(head, b"content-type").map(Kind::of) {
             Some(Kind::Form) => self.pairs(content_place, Field::Form, end),
             _ => self.value(content_place, end),
+        }
+    }
+
+    /// A part has headers as a message has.
+    fn headers_of_part(&mut self, place: Range<usize>) {
+        let mut start = place.start;
+        for line in self.at(&place).split_inclusive(|byte| *byte == b'\n') {
+            let line_place = start..start.saturating_add(line.len());
+            start = line_place.end;
+            let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+            let (name, value) = line.split_at(colon);
+            let name = name.trim_ascii().to_ascii_lowercase();
+            if !self.rules.names.judge(&name, Field::Header).masks(value.len()) {
+                self.scan(line_place, End::Whole);
+                continue;
+            }
+            let value = value.get(1..).unwrap_or_default();
+            let end = line_place.end.saturating_sub(value.len().saturating_sub(value.trim_ascii_end().len()));
+            let value = value.trim_ascii();
+            self.mask(end.saturating_sub(value.len())..end, value);
         }
     }
 }
@@ -142,6 +163,16 @@ mod tests {
         for boundary in [Some("X"), Some("wrong"), None] {
             assert_eq!(masked(&body(&given), boundary, End::Whole), body(&expected));
         }
+    }
+
+    #[test]
+    fn headers_of_a_part_are_headers() {
+        let given =
+            body(&[("name=\"a\"\r\nX-Auth-Token: s3cret\r\nX-Note: x", "b"), ("filename=\"Bearer abcdefghij1\"", "c")]);
+        let expected = given.replace("s3cret", "[redacted]").replace("abcdefghij1", "[redacted]");
+
+        assert_eq!(masked(&given, Some("X"), End::Whole), expected);
+        assert_eq!(masked(&expected, Some("X"), End::Whole), expected);
     }
 
     #[test]

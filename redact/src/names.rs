@@ -146,7 +146,12 @@ fn built_in(name: &[u8], field: Field) -> Judged {
     if by_words.verdict == Verdict::All || field == Field::Header {
         return by_words;
     }
-    let listed = Small::squashed(name).map_or(Judged::HARMLESS, |name| listed(name.as_bytes(), field));
+    let Some(squashed) = Small::squashed(name) else { return by_words };
+    // `PassWord`, `pASSword`: words that are none.
+    if by_words == Judged::HARMLESS && ends_in_known(squashed.as_bytes()) {
+        return Judged::ALL;
+    }
+    let listed = listed(squashed.as_bytes(), field);
     if listed.verdict > by_words.verdict { listed } else { by_words }
 }
 
@@ -213,8 +218,13 @@ fn kind_of_singular(word: &[u8]) -> Kind {
     }
 }
 
-/// Words written without a gap, `accesstoken` and `JSESSIONID`. None of these ends an everyday word.
+/// Words written without a gap, `accesstoken` and `JSESSIONID`.
 fn ends_in_secret(word: &[u8]) -> bool {
+    ends_in_known(word) || word.starts_with(b"password") && !word.starts_with(b"passwordles")
+}
+
+/// None of these ends an everyday word.
+fn ends_in_known(word: &[u8]) -> bool {
     const ENDS: [&[u8]; 15] = [
         b"password",
         b"passwd",
@@ -233,7 +243,6 @@ fn ends_in_secret(word: &[u8]) -> bool {
         b"jwt",
     ];
     word.len() > 5 && ENDS.iter().any(|end| word.ends_with(end))
-        || word.starts_with(b"password") && !word.starts_with(b"passwordles")
 }
 
 /// Headers that are sensitive although their words do not say so.

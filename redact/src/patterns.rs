@@ -277,13 +277,18 @@ impl CardNumber {
     }
 }
 
-/// `-----BEGIN …-----` to `-----END …-----`, or to the end of the text.
+/// `-----BEGIN LABEL-----` to `-----END LABEL-----`, or to the end of the text. Labels are in capitals (RFC 7468 §3 and
+/// its registry), prose is not.
 pub(crate) fn pem_block(text: &[u8], at: usize) -> Option<Range<usize>> {
     const BEGIN: &[u8] = b"-----BEGIN ";
     const END: &[u8] = b"-----END ";
 
     let from = text.get(at..)?;
     let behind = from.strip_prefix(BEGIN)?;
+    let label = behind.get(..behind.len().min(72))?.split(|byte| *byte == b'-').next()?;
+    if !label.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ') {
+        return None;
+    }
     let Some(end) = behind.windows(END.len()).position(|window| window == END) else { return Some(at..text.len()) };
     let label = behind.get(end.saturating_add(END.len())..)?;
     let near = label.get(..label.len().min(72)).unwrap_or_default();

@@ -8,14 +8,19 @@
 //! https://SECRET@host/reset/SECRET         ghp%5FSECRET                c2VjcmV0…(base64)
 //! ```
 
+mod place;
+
 use std::ops::Range;
 
 use crate::{
+    REDACTED,
     encoding::{form_decoded, name_decoded, starts_with_escape},
     masker::{End, Found, Masker, encode_value},
     names::{Field, Verdict},
     patterns,
 };
+pub(crate) use place::comment_len;
+use place::{behind_gap, byte_before, ends_url, is_numeric, line_of_one_word, quoted_name, spaced_name, value_behind};
 
 /// Shorter texts can hold neither a pattern nor a name with a value.
 pub(crate) const FEWEST_BYTES: usize = 6;
@@ -152,7 +157,14 @@ impl Masker<'_, '_> {
 
     /// `name=value`, in a query, a form, a cookie, a line of settings, an attribute.
     fn assignment(&mut self, text: &[u8], at: usize, scan: &Scan) -> Option<usize> {
-        let name = self.name_before(text, at, scan)?;
+        let behind = behind_spaces(text, at.saturating_add(1));
+        let is_quoted = matches!(text.get(behind..)?, [b'"' | b'\'', ..] | [b'\\', b'"', ..]);
+        let name = match self.name_before(text, at, scan) {
+            Some(name) => name,
+            // Code: only what is quoted is a value there.
+            None if is_quoted => spaced_name(text, at, scan.start.max(self.settled()))?,
+            None => return None,
+        };
         let field = if matches!(byte_before(text, name.start, scan.start), Some(b'?' | b'&' | b'#')) {
             Field::Query
         } else {
@@ -162,7 +174,7 @@ impl Masker<'_, '_> {
         if judged.verdict == Verdict::Harmless {
             return None;
         }
-        let place = value_behind(text, at.saturating_add(1));
+        let place = value_behind(text, if is_quoted { behind } else { at.saturating_add(1) });
         let value = form_decoded(text.get(place.clone())?);
         let next = place.end;
         if !judged.masks(value.len()) {
@@ -191,12 +203,13 @@ impl Masker<'_, '_> {
         if judged.verdict == Verdict::Harmless {
             return None;
         }
-        let behind = text.get(at.saturating_add(1)..)?;
-        let spaces = behind.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        let start = at.saturating_add(1).saturating_add(spaces);
+        let behind = at.saturating_add(1);
+        let start = if quoted.is_some() { behind_gap(text, behind) } else { behind_spaces(text, behind) };
         let place = match text.get(start..)? {
             [b'"' | b'\'', ..] | [b'\\', b'"', ..] => value_behind(text, start),
-            [b'{' | b'[', ..] | [] => return None,
+            rest if rest.starts_with(REDACTED.as_bytes()) => return None,
+            [b'[', ..] => return Some(self.list(text, start.saturating_add(1), judged.verdict)),
+            [b'{', ..] | [] => return None,
             rest if quoted.is_some() => {
                 start
                     ..start.saturating_add(
@@ -209,13 +222,36 @@ impl Masker<'_, '_> {
         };
         let value = text.get(place.clone())?;
         let next = place.end;
-        if matches!(value, b"true" | b"false" | b"null")
-            || judged.verdict == Verdict::Text && value.iter().all(is_numeric)
-        {
+        if is_plain(value, judged.verdict) {
             return None;
         }
         self.mask(place, value);
         Some(next)
+    }
+
+    /// `["value", value]`, from behind the bracket on; says where it ends, or where something else begins in it.
+    fn list(&mut self, text: &[u8], mut at: usize, verdict: Verdict) -> usize {
+        while let Some(rest) = text.get(at..) {
+            let place = match rest {
+                [b'"' | b'\'', ..] | [b'\\', b'"', ..] => value_behind(text, at),
+                [b',' | b' ' | b'\t' | b'\r' | b'\n', ..] => at..at,
+                rest if rest.starts_with(REDACTED.as_bytes()) => at..at.saturating_add(REDACTED.len()),
+                [] | [b']' | b'[' | b'{' | b'}' | b'$', ..] => break,
+                rest => {
+                    let ends = |byte: &u8| byte.is_ascii_whitespace() || b",]}[{\"'".contains(byte);
+                    at..at.saturating_add(rest.iter().position(ends).unwrap_or(rest.len()))
+                }
+            };
+            let value = text.get(place.clone()).unwrap_or_default();
+            if !is_plain(value, verdict) {
+                self.mask(place.clone(), value);
+            }
+            // Behind the value, and its quotes or the sign between two of them.
+            let behind = text.get(place.end..).unwrap_or_default();
+            let quotes = behind.iter().take_while(|byte| matches!(byte, b'"' | b'\'' | b'\\' | b',')).count();
+            at = place.end.saturating_add(quotes).max(at.saturating_add(1));
+        }
+        at
     }
 
     /// `://user:password@host/path`, at the colon: the user goes, and what the path rules name.
@@ -304,66 +340,14 @@ impl Masker<'_, '_> {
     }
 }
 
-/// The place of a value: between quotes, or up to what ends one in queries, forms, cookies and lines.
-fn value_behind(text: &[u8], start: usize) -> Range<usize> {
-    let rest = text.get(start..).unwrap_or_default();
-    let (quote_len, len) = match rest {
-        [b'\\', b'"', value @ ..] => (2, value.windows(2).position(|two| two == b"\\\"")),
-        [quote @ (b'"' | b'\''), value @ ..] => (1, unescaped(value, *quote)),
-        value => (0, value.iter().position(|byte| ends_url(*byte) || matches!(byte, b'&' | b';' | b'#'))),
-    };
-    let len = len.unwrap_or(rest.len().saturating_sub(quote_len));
-    let start = start.saturating_add(quote_len);
-    start..start.saturating_add(len)
+/// Whether a value is none of a secret: a constant, or a number where only texts are.
+fn is_plain(value: &[u8], verdict: Verdict) -> bool {
+    matches!(value, b"true" | b"false" | b"null") || verdict == Verdict::Text && value.iter().all(is_numeric)
 }
 
-fn byte_before(text: &[u8], at: usize, start: usize) -> Option<u8> {
-    let before = at.checked_sub(1).filter(|before| *before >= start)?;
-    text.get(before).copied()
-}
-
-fn unescaped(text: &[u8], quote: u8) -> Option<usize> {
-    let mut is_escaped = false;
-    text.iter().position(|byte| {
-        let ends = *byte == quote && !is_escaped;
-        is_escaped = *byte == b'\\' && !is_escaped;
-        ends
-    })
-}
-
-fn ends_url(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || b"\"'<>\\`".contains(&byte)
-}
-
-fn is_numeric(byte: &u8) -> bool {
-    byte.is_ascii_digit() || b"+-.eE".contains(byte)
-}
-
-/// The name between quotes before `at`; `None`: there is no quote.
-fn quoted_name(text: &[u8], at: usize, start: usize) -> Option<Range<usize>> {
-    let start = start.max(at.saturating_sub(MOST_NAME));
-    let before = text.get(start..at)?;
-    let (quote, inside) = before.split_last().filter(|(quote, _)| matches!(quote, b'"' | b'\''))?;
-    let open = inside.iter().rposition(|byte| byte == quote)?;
-    let name = inside.get(open.saturating_add(1)..)?;
-    // `\"name\"`: the second backslash is none of the name.
-    let escape = usize::from(name.ends_with(b"\\"));
-    let from = start.saturating_add(open).saturating_add(1);
-    Some(from..from.saturating_add(name.len()).saturating_sub(escape))
-}
-
-/// The length of a value that is one word and the rest of a line which the name begins: prose has more words.
-fn line_of_one_word(text: &[u8], name: usize, start: usize, rest: &[u8]) -> Option<usize> {
-    let before = text.get(start..name)?;
-    let indent = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t' | b'-')).count();
-    let line_start = before.len().checked_sub(indent)?;
-    if line_start > 0 && before.get(line_start.saturating_sub(1)) != Some(&b'\n') {
-        return None;
-    }
-    let len = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
-    let behind = rest.get(len..)?;
-    let ends_line = behind.is_empty() || behind.starts_with(b"\n") || behind.starts_with(b"\r\n");
-    (len > 0 && ends_line).then_some(len)
+fn behind_spaces(text: &[u8], from: usize) -> usize {
+    let rest = text.get(from..).unwrap_or_default();
+    from.saturating_add(rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count())
 }
 
 #[cfg(test)]

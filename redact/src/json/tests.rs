@@ -119,6 +119,7 @@ fn what_is_no_json_is_masked_by_name_and_by_value() {
         (r#"{"a":1}} garbage {"token":"x"}"#, r#"{"a":1}} garbage {"token":"[redacted]"}"#),
         ("\u{feff}{\"token\":\"x\"}", "\u{feff}{\"token\":\"[redacted]\"}"),
         ("{token:\"x\"}", "{token:\"[redacted]\"}"),
+        ("{\"token\": // why\n /* so */ \"x\"}", "{\"token\": // why\n /* so */ \"[redacted]\"}"),
     ];
 
     for (given, expected) in cases {

@@ -35,7 +35,7 @@ fn all_ways_of_writing_a_name_are_one_name() {
     let names = "apiKey api_key API-KEY APIKEY ApiKey apiKey2 apikeys x.api.key accessToken access_token ACCESS_TOKEN \
                  accesstoken refreshToken clientSecret client-secret user[password] passwd Password passwords \
                  newPassword password_confirmation sessionId JSESSIONID PHPSESSID aws_secret_access_key AWSAccessKeyId \
-                 privateKey SAMLResponse csrfmiddlewaretoken authenticity_token pin cvv otp";
+                 privateKey PassWord pAssWOrd my_PASSword SAMLResponse csrfmiddlewaretoken authenticity_token pin cvv otp";
 
     for field in [Field::Query, Field::Form, Field::Json] {
         for name in names.split_whitespace() {

@@ -22,6 +22,13 @@ fn names_with_values_are_found_in_texts() {
         ("{\"token\": \"x\", \"pin\": 12, \"a\": 1}", "{\"token\": \"[redacted]\", \"pin\": [redacted], \"a\": 1}"),
         ("say {\\\"token\\\":\\\"x\\\"} now", "say {\\\"token\\\":\\\"[redacted]\\\"} now"),
         ("login(password: \"x\", id: \"7\")", "login(password: \"[redacted]\", id: \"7\")"),
+        ("login(password: \"\"\"x \"y\" z\"\"\", id: 7)", "login(password: \"\"\"[redacted]\"\"\", id: 7)"),
+        ("f(token: [\"x\", \"y\"], id: [\"z\"])", "f(token: [\"[redacted]\", \"[redacted]\"], id: [\"z\"])"),
+        ("{\"otp\": [123456,\n'a' , null], \"b\": [1]", "{\"otp\": [[redacted],\n'[redacted]' , null], \"b\": [1]"),
+        ("query($password: String! = \"x\") { a }", "query($password: String! = \"[redacted]\") { a }"),
+        ("const apiKey = 'x', size = 'y'", "const apiKey = '[redacted]', size = 'y'"),
+        ("{\"token\": // why\n  /* so */ \"x\", }", "{\"token\": // why\n  /* so */ \"[redacted]\", }"),
+        ("{\"token\":\n  \"x\", }", "{\"token\":\n  \"[redacted]\", }"),
         ("a: 1\n  password: hunter2\nb: 2", "a: 1\n  password: [redacted]\nb: 2"),
         (
             "<user><password>x</password><name>y</name></user>",
@@ -60,6 +67,7 @@ fn prose_code_and_data_stay_as_they_are() {
     let texts = [
         "Session: Rust for everybody. The password: at least 8 characters. Bearer of news.",
         "author=Kimmo&authority=1; key=color, monkey=see",
+        "-----BEGIN of the story----- and more",
         "const a = b ? c : d; if (x == y) { return z != 0; } // note: see RFC 6750",
         "<p>Tokens and cookies</p><token/><tokens></tokens><key>x</key>",
         "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
