@@ -179,7 +179,7 @@ pub const VALUES: &[&str] = &[
     "order 1234567890123456 was sent",
     "order 4111111111111112 fails the check",
     "call +358 40 123 4567 or 0800 1234",
-    "-----BEGIN CERTIFICATE----- is public",
+    "-----BEGIN of the story-----",
     "commit 9fceb02d0ae598e95dc970b74767f19372d61af8",
     "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "id 0f8fad5b-d9cb-469f-a165-70867728950e",
@@ -273,6 +273,22 @@ mod tests {
         assert!(things.len() + VALUES.len() >= 150, "{} and {}", things.len(), VALUES.len());
         let names: BTreeSet<String> = rows().into_iter().map(|row| row.name).collect();
         assert_eq!(names.len(), rows().len());
+    }
+
+    #[test]
+    fn nothing_of_them_is_masked() {
+        let settings = serde_json::from_value(crate::canary::redaction()).unwrap();
+        let redactor = tributary_redact::Redactor::new(settings, None).unwrap();
+
+        for row in rows() {
+            let [plain, masked] = row.with_exchange(|exchange| {
+                let (mut plain, mut line) = (Vec::new(), Vec::new());
+                exchange.write_line(&mut plain).unwrap();
+                redactor.with_masked(exchange, |masked, _| masked.write_line(&mut line)).unwrap();
+                [plain, line].map(|line| String::from_utf8(line).unwrap())
+            });
+            assert_eq!(masked, plain, "{}", row.name);
+        }
     }
 
     #[test]
