@@ -1,29 +1,15 @@
 //! Envoy's callbacks, turned into calls of [`Stream`] and [`Plugin`]. Connects, and decides nothing.
 //!
-//! Every callback lets the stream continue. Nothing here calls into the host while the VM's state is borrowed, so no
-//! callback can find it taken.
+//! No callback of a stream has an answer: [`abi`](crate::abi) lets every one continue. Nothing here calls into the host
+//! while the VM's state is borrowed, so no callback can find it taken.
 
 use std::{cell::RefCell, rc::Rc};
 
-use proxy_wasm::{
-    hostcalls,
-    traits::{Context, HttpContext, RootContext},
-    types::{Action, ContextType},
-};
-
 use crate::{
-    Answer, Config, Counter, Facts, Gauge, Level, MissingHeads, PATHS, Plugin, Post, REPLY_BODY_LIMIT, Refusal, RootId,
-    Side, Stream,
+    Answer, Config, Counter, Facts, Gauge, Head, Level, MissingHeads, PATHS, Plugin, Post, REPLY_BODY_LIMIT, Refusal,
+    RootId, Side, Stream,
     host::{self, Buffer, Map, Statistic},
 };
-
-mod entry {
-    #![allow(unsafe_code, missing_docs, unreachable_pub, reason = "the SDK's macro exports the module's entry point")]
-
-    proxy_wasm::main! {{
-        proxy_wasm::set_root_context(|id| Box::new(super::Root { id, config: None }));
-    }}
-}
 
 /// More configuration than this is a mistake.
 const MAX_CONFIGURATION: usize = 1_048_576;
@@ -74,12 +60,22 @@ fn ensure_vm() -> Result<(), String> {
     Ok(())
 }
 
-struct Root {
+/// One configuration of the filter in this VM.
+pub(crate) struct Root {
     id: RootId,
     config: Option<Rc<Config>>,
 }
 
 impl Root {
+    pub(crate) fn new(id: RootId) -> Root {
+        Root { id, config: None }
+    }
+
+    /// A stream under this configuration.
+    pub(crate) fn stream(&self) -> Http {
+        Http { root: self.id, stream: Stream::new(self.config.as_ref()) }
+    }
+
     fn configure(&mut self) -> Result<(), String> {
         let json = host::buffer(Buffer::PluginConfiguration, MAX_CONFIGURATION).unwrap_or_default();
         let config = Config::load(&json, &host::environment()).map_err(|error| error.to_string())?;
@@ -116,26 +112,25 @@ impl Root {
     }
 }
 
-impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
+/// Envoy's callbacks for a root.
+impl Root {
+    pub(crate) fn on_http_call_response(&mut self, token: u32, body_len: usize) {
         let head = host::header_map(Map::CallResponseHeaders);
-        let body = host::buffer(Buffer::CallResponseBody, body_size.min(REPLY_BODY_LIMIT));
+        let body = host::buffer(Buffer::CallResponseBody, body_len.min(REPLY_BODY_LIMIT));
         let now = host::steady();
         with_plugin(|plugin| plugin.replied(token, Answer { head, body }, now));
         self.serve();
         self.go_if_released();
     }
 
-    fn on_done(&mut self) -> bool {
+    pub(crate) fn on_done(&mut self) -> bool {
         let now = host::steady();
         with_plugin(|plugin| plugin.done(self.id, now));
         self.serve();
         with_plugin(|plugin| plugin.may_go(self.id)).unwrap_or(true)
     }
-}
 
-impl RootContext for Root {
-    fn on_configure(&mut self, _size: usize) -> bool {
+    pub(crate) fn on_configure(&mut self) -> bool {
         match self.configure() {
             Ok(()) => {
                 self.carry();
@@ -148,19 +143,11 @@ impl RootContext for Root {
         }
     }
 
-    fn on_tick(&mut self) {
+    pub(crate) fn on_tick(&mut self) {
         let now = host::steady();
         with_plugin(|plugin| plugin.ticked(self.id, now));
         self.serve();
         self.go_if_released();
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-
-    fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Http { root: self.id, stream: Stream::new(self.config.as_ref()) }))
     }
 }
 
@@ -173,26 +160,25 @@ impl Drop for Root {
     }
 }
 
-struct Http {
+/// One stream.
+pub(crate) struct Http {
     root: RootId,
     stream: Stream,
 }
 
 impl Http {
-    fn body(&mut self, side: Side, buffer: Buffer, chunk_len: usize) -> Action {
+    fn body(&mut self, side: Side, buffer: Buffer, chunk_len: usize) {
         let wanted = with_plugin(|plugin| self.stream.wanted(plugin, side, chunk_len)).flatten();
         let chunk = wanted.map(|wanted| host::buffer(buffer, wanted));
         with_plugin(|plugin| self.stream.body(plugin, side, chunk_len, chunk));
-        Action::Continue
     }
 
-    fn trailers(&mut self, side: Side, map: Map) -> Action {
+    fn trailers(&mut self, side: Side, map: Map) {
         let trailers = host::header_map(map);
         with_plugin(|plugin| self.stream.trailers(plugin, side, trailers));
-        Action::Continue
     }
 
-    fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if self.stream.is_open() {
             let facts = Facts::from_values(PATHS.map(host::property));
             let clock = host::clock();
@@ -202,47 +188,39 @@ impl Http {
     }
 }
 
-impl Context for Http {
-    fn on_done(&mut self) -> bool {
-        self.finish();
-        true
-    }
-}
-
-impl HttpContext for Http {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+/// Envoy's callbacks for a stream, whose end [`finish`](Http::finish) is too.
+impl Http {
+    pub(crate) fn on_http_request_headers(&mut self) {
         let (head, now) = (host::header_map(Map::RequestHeaders), host::steady());
         #[cfg(feature = "panic-drill")]
         crate::drill::panic_if_asked(crate::drill::Place::Request, &head);
         with_plugin(|plugin| self.stream.request_head(plugin, head, now));
-        Action::Continue
     }
 
-    fn on_http_request_body(&mut self, chunk_len: usize, _end_of_stream: bool) -> Action {
-        self.body(Side::Request, Buffer::RequestBody, chunk_len)
+    pub(crate) fn on_http_request_body(&mut self, chunk_len: usize) {
+        self.body(Side::Request, Buffer::RequestBody, chunk_len);
     }
 
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        self.trailers(Side::Request, Map::RequestTrailers)
+    pub(crate) fn on_http_request_trailers(&mut self) {
+        self.trailers(Side::Request, Map::RequestTrailers);
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    pub(crate) fn on_http_response_headers(&mut self) {
         let head = host::header_map(Map::ResponseHeaders);
         #[cfg(feature = "panic-drill")]
         crate::drill::panic_if_asked(crate::drill::Place::Response, &head);
         with_plugin(|plugin| self.stream.response_head(plugin, head));
-        Action::Continue
     }
 
-    fn on_http_response_body(&mut self, chunk_len: usize, _end_of_stream: bool) -> Action {
-        self.body(Side::Response, Buffer::ResponseBody, chunk_len)
+    pub(crate) fn on_http_response_body(&mut self, chunk_len: usize) {
+        self.body(Side::Response, Buffer::ResponseBody, chunk_len);
     }
 
-    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        self.trailers(Side::Response, Map::ResponseTrailers)
+    pub(crate) fn on_http_response_trailers(&mut self) {
+        self.trailers(Side::Response, Map::ResponseTrailers);
     }
 
-    fn on_log(&mut self) {
+    pub(crate) fn on_log(&mut self) {
         #[cfg(feature = "panic-drill")]
         crate::drill::panic_if_asked(crate::drill::Place::Log, &host::header_map(Map::RequestHeaders));
         if let Some(missing) = self.stream.missing_head() {
@@ -265,13 +243,10 @@ impl Drop for Http {
     }
 }
 
-/// Through the SDK, not by an import of our own: the SDK panics on an answer to a call that it does not know.
 fn dispatch(post: &Post) -> Result<u32, Refusal> {
     let collector = &post.config.collector;
-    let headers = post.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let body = Some(post.body.as_slice()).filter(|body| !body.is_empty());
-    hostcalls::dispatch_http_call(&collector.cluster, headers, body, Vec::new(), collector.timeout)
-        .map_err(|status| Refusal { status: status as u32 })
+    let headers = post.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect::<Vec<_>>();
+    host::http_call(&collector.cluster, Head::of(&headers).as_wire(), &post.body, collector.timeout)
 }
 
 fn mirror_statistics() {

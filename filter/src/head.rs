@@ -69,7 +69,7 @@ impl Head {
     }
 
     /// A map with these pairs, and none if it would be too long for its lengths.
-    fn of(pairs: &[Pair<'_>]) -> Head {
+    pub(crate) fn of(pairs: &[Pair<'_>]) -> Head {
         let length = |len: usize| u32::try_from(len).map(u32::to_le_bytes);
         let mut raw = Vec::new();
         let lengths = pairs.iter().flat_map(|(name, value)| [name.len(), value.len()]);
@@ -101,6 +101,12 @@ impl Head {
     /// How the client spoke. A CONNECT has no `:scheme`; Envoy's `x-forwarded-proto` says the same.
     pub(crate) fn scheme(&self) -> Option<&[u8]> {
         self.first(b":scheme").or_else(|| self.first(b"x-forwarded-proto"))
+    }
+
+    /// The map in its wire form, as a host takes it.
+    #[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
+    pub(crate) fn as_wire(&self) -> &[u8] {
+        &self.raw
     }
 
     /// The bytes this map holds.

@@ -1,7 +1,7 @@
-//! Envoy's functions, as imports that return a status. The only unsafe code of the filter.
+//! Envoy's functions, as imports that return a status. With [`abi`](crate::abi), the only unsafe code of the filter.
 //!
-//! The SDK's own wrappers panic on a status they do not expect, on a value that is not UTF-8 and on a clock that
-//! fails; here a refusal is a value. An import that the SDK declares too is one import in the module.
+//! The module imports these functions and no others (`filter/capabilities.txt`): none of them changes a stream. A refusal
+//! is a value: a status, never a panic.
 //!
 //! Source: proxy-wasm ABI 0.2.1; WASI preview 1.
 
@@ -31,6 +31,18 @@ mod raw {
         pub(super) fn proxy_define_metric(kind: u32, name: *const u8, len: usize, id: *mut u32) -> u32;
         pub(super) fn proxy_increment_metric(id: u32, offset: i64) -> u32;
         pub(super) fn proxy_done() -> u32;
+        pub(super) fn proxy_http_call(
+            cluster: *const u8,
+            cluster_len: usize,
+            headers: *const u8,
+            headers_len: usize,
+            body: *const u8,
+            body_len: usize,
+            trailers: *const u8,
+            trailers_len: usize,
+            timeout_millis: u32,
+            token: *mut u32,
+        ) -> u32;
     }
 
     #[link(wasm_import_module = "wasi_snapshot_preview1")]
@@ -62,6 +74,8 @@ pub(crate) enum Buffer {
 }
 
 const MONOTONIC: u32 = 1;
+/// A map of no pairs in its wire form.
+const NO_TRAILERS: [u8; 4] = [0; 4];
 /// More environment than this is not a configuration any more.
 const MAX_ENVIRONMENT: usize = 1_048_576;
 
@@ -76,8 +90,8 @@ fn bytes(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Vec<u8>, 
     if data.is_null() || len == 0 {
         return Ok(Vec::new());
     }
-    // SAFETY: the host got these `len` bytes from the SDK's `proxy_on_memory_allocate`, which boxes a slice of exactly
-    // that length with the global allocator, filled them, and gives them to the caller of the host function.
+    // SAFETY: the host got these `len` bytes from our `proxy_on_memory_allocate`, which boxes a slice of exactly that
+    // length with the global allocator, filled them, and gives them to the caller of the host function.
     Ok(unsafe { Vec::from_raw_parts(data, len, len) })
 }
 
@@ -143,6 +157,20 @@ pub(crate) fn environment() -> Vec<u8> {
     // SAFETY: the host was asked for both sizes; `entries` has room for `count` pointers and `data` for `len` bytes.
     let status = unsafe { raw::environ_get(entries.as_mut_ptr(), data.as_mut_ptr()) };
     if status == 0 { data } else { Vec::new() }
+}
+
+/// Starts a call to a cluster; its answer comes to the current root under the token. `headers` is a map in its wire form.
+pub(crate) fn http_call(cluster: &str, headers: &[u8], body: &[u8], timeout: Duration) -> Result<u32, Refusal> {
+    let (mut token, millis) = (0, u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
+    let (name, name_len) = (cluster.as_ptr(), cluster.len());
+    let (map, map_len) = (headers.as_ptr(), headers.len());
+    let (bytes, len) = (body.as_ptr(), body.len());
+    let (none, none_len) = (NO_TRAILERS.as_ptr(), NO_TRAILERS.len());
+    // SAFETY: each pointer is that of the slice whose length stands beside it, and `token` is valid for the call.
+    accepted(unsafe {
+        raw::proxy_http_call(name, name_len, map, map_len, bytes, len, none, none_len, millis, &mut token)
+    })?;
+    Ok(token)
 }
 
 /// Sets the period of the current root's tick.

@@ -12,12 +12,13 @@
 //!   which may leave, `retry.rs` how long to wait, `reply.rs` what an answer means, `roots.rs` who ticks and who goes.
 //! - [`Config`] (`config.rs`) and [`SETTINGS`]: what an operator may set.
 //! - [`counters`]: what is counted, and the two identities that always hold.
-//! - `envoy.rs` and `host.rs`, compiled only where Envoy is the host: they connect and decide nothing.
+//! - `abi.rs`, `envoy.rs` and `host.rs`, compiled only where Envoy is the host: what it calls, what that means, what it
+//!   is asked. They connect and decide nothing.
 //!
 //! Two promises shape everything here. **The filter only reads**: every callback lets the stream continue, and nothing
 //! is ever written to it. **There is no panic**: in Envoy a panic takes the traffic of the worker down, whatever the
-//! failure policy says. So what could panic is denied below, arithmetic included, and host calls go through imports
-//! that return a status instead of the SDK's getters that unwrap (see `clippy.toml`).
+//! failure policy says. So what could panic is denied below, arithmetic included, and there is no SDK, whose getters
+//! unwrap and whose dispatcher panics on an id that it does not know: host calls are imports that return a status.
 
 #![deny(
     clippy::unwrap_used,
@@ -28,8 +29,7 @@
     clippy::string_slice,
     clippy::unreachable,
     clippy::todo,
-    clippy::unimplemented,
-    clippy::disallowed_methods
+    clippy::unimplemented
 )]
 #![cfg_attr(
     test,
@@ -58,6 +58,8 @@ mod source;
 
 #[cfg(all(feature = "panic-drill", target_arch = "wasm32", target_os = "wasi"))]
 mod drill;
+#[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
+mod abi;
 #[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
 mod envoy;
 #[cfg(all(target_arch = "wasm32", target_os = "wasi"))]

@@ -1,7 +1,8 @@
 //! Looks at the filter as it ships: what it can call, what Envoy can call, how far it can grow, how large it is.
 //!
 //! `filter/capabilities.txt` lists what the filter may do, one name a line. Envoy gets the same list
-//! (`capability_restriction_config` in `envoy/envoy.yaml`) and enforces it; here it is enforced before Envoy sees it.
+//! (`capability_restriction_config` in `envoy/envoy.yaml`) and enforces it; here it is enforced before Envoy sees it. The
+//! list has nothing that changes a stream ([`CHANGES_TRAFFIC`]), so a module that keeps to it only reads.
 
 mod module;
 
@@ -15,32 +16,36 @@ use crate::build;
 use crate::stages::Findings;
 use module::Module;
 
-/// Imports that stand in the module although nothing calls them: the SDK's traits have methods that change streams,
-/// and a table of a trait's methods names them all. Each is denied to our code by clippy, and by Envoy at run time.
-const NEVER_CALLED: [&str; 23] = [
+/// What a module could do to a request, a response or a connection, to what other filters see, or to other services: none
+/// of it may ever stand in the list. Source: proxy-wasm ABI 0.2.1, and Envoy 1.40 (`proxy_continue_stream` …).
+const CHANGES_TRAFFIC: [&str; 26] = [
     "proxy_add_header_map_value",
-    "proxy_call_foreign_function",
-    "proxy_close_stream",
+    "proxy_replace_header_map_value",
+    "proxy_remove_header_map_value",
+    "proxy_set_header_map_pairs",
+    "proxy_set_buffer_bytes",
+    "proxy_set_property",
+    "proxy_send_local_response",
     "proxy_continue_stream",
-    "proxy_dequeue_shared_queue",
+    "proxy_close_stream",
+    "proxy_continue_request",
+    "proxy_continue_response",
+    "proxy_clear_route_cache",
+    "proxy_call_foreign_function",
+    "proxy_set_shared_data",
     "proxy_enqueue_shared_queue",
-    "proxy_get_header_map_value",
-    "proxy_get_shared_data",
-    "proxy_get_status",
+    "proxy_dequeue_shared_queue",
+    "proxy_register_shared_queue",
+    "proxy_resolve_shared_queue",
     "proxy_grpc_call",
+    "proxy_grpc_stream",
+    "proxy_grpc_send",
     "proxy_grpc_cancel",
     "proxy_grpc_close",
-    "proxy_grpc_send",
-    "proxy_grpc_stream",
-    "proxy_register_shared_queue",
-    "proxy_remove_header_map_value",
-    "proxy_replace_header_map_value",
-    "proxy_resolve_shared_queue",
-    "proxy_send_local_response",
-    "proxy_set_buffer_bytes",
-    "proxy_set_header_map_pairs",
-    "proxy_set_property",
-    "proxy_set_shared_data",
+    // Callbacks that could hold a connection back.
+    "proxy_on_new_connection",
+    "proxy_on_downstream_data",
+    "proxy_on_upstream_data",
 ];
 
 /// What Envoy asks of every module. Source: proxy-wasm ABI 0.2.1.
@@ -86,10 +91,20 @@ fn look_at(module: &Module, len: usize, allowed: &BTreeSet<&str>) -> Findings {
     for (namespace, name) in &module.imports {
         let known = matches!(namespace.as_str(), "env" | "wasi_snapshot_preview1");
         let listed = allowed.contains(name.as_str());
-        let unused = NEVER_CALLED.contains(&name.as_str());
-        let problem = (!known || !(listed || unused))
+        let problem = (!known || !listed)
             .then(|| format!("filter: imports {namespace}.{name}, which filter/capabilities.txt does not allow"));
         findings.add(problem);
+    }
+    for name in CHANGES_TRAFFIC {
+        let listed = allowed.contains(name);
+        findings
+            .add(listed.then(|| format!("filter/capabilities.txt: {name} can change traffic, take it from the list")));
+    }
+    // A callback that is not listed would be dead weight, or one that nobody has thought about.
+    for name in module.exports.iter().filter(|name| name.starts_with("proxy_on_")) {
+        let listed = allowed.contains(name.as_str());
+        findings
+            .add((!listed).then(|| format!("filter: exports {name}, which filter/capabilities.txt does not allow")));
     }
     for name in NEEDED_EXPORTS {
         let there = module.exports.iter().any(|export| export == name);

@@ -49,7 +49,8 @@ fn number_without_end_is_an_error() {
 
 #[test]
 fn filter_within_its_capabilities_is_right() {
-    let findings = look_at(&filter(), MOST_BYTES, &names("# read\nproxy_log # to Envoy's log\n\n"));
+    let findings =
+        look_at(&filter(), MOST_BYTES, &names("# read\nproxy_log # to Envoy's log\n\nproxy_on_memory_allocate\n"));
 
     assert_eq!(findings.problems, [""; 0]);
 }
@@ -60,7 +61,7 @@ fn import_that_nobody_allowed_is_found() {
     module.imports.push(("env".to_owned(), "proxy_http_call".to_owned()));
     module.imports.push(("wbg".to_owned(), "proxy_log".to_owned()));
 
-    let findings = look_at(&module, 1, &names("proxy_log"));
+    let findings = look_at(&module, 1, &names("proxy_log\nproxy_on_memory_allocate"));
 
     assert_eq!(
         findings.problems,
@@ -72,8 +73,34 @@ fn import_that_nobody_allowed_is_found() {
 }
 
 #[test]
+fn whatever_could_change_traffic_is_found_in_module_and_list() {
+    let mut module = filter();
+    module.imports.push(("env".to_owned(), "proxy_set_buffer_bytes".to_owned()));
+    module.exports.push("proxy_on_downstream_data".to_owned());
+
+    let kept = look_at(&module, 1, &names("proxy_log\nproxy_on_memory_allocate"));
+    let widened = names("proxy_log\nproxy_on_memory_allocate\nproxy_set_buffer_bytes\nproxy_on_downstream_data");
+    let listed = look_at(&module, 1, &widened);
+
+    assert_eq!(
+        kept.problems,
+        [
+            "filter: imports env.proxy_set_buffer_bytes, which filter/capabilities.txt does not allow",
+            "filter: exports proxy_on_downstream_data, which filter/capabilities.txt does not allow",
+        ]
+    );
+    assert_eq!(
+        listed.problems,
+        [
+            "filter/capabilities.txt: proxy_set_buffer_bytes can change traffic, take it from the list",
+            "filter/capabilities.txt: proxy_on_downstream_data can change traffic, take it from the list",
+        ]
+    );
+}
+
+#[test]
 fn capability_that_is_not_used_is_found() {
-    let findings = look_at(&filter(), 1, &names("proxy_log\nproxy_http_call"));
+    let findings = look_at(&filter(), 1, &names("proxy_log\nproxy_on_memory_allocate\nproxy_http_call"));
 
     assert_eq!(findings.problems, ["filter/capabilities.txt: proxy_http_call is not used, take it from the list"]);
 }
@@ -84,7 +111,7 @@ fn missing_export_lost_memory_bound_and_size_over_budget_are_found() {
     module.exports.retain(|name| name != "memory");
     module.most_pages = Some(MOST_PAGES + 1);
 
-    let findings = look_at(&module, MOST_BYTES + 1, &names("proxy_log"));
+    let findings = look_at(&module, MOST_BYTES + 1, &names("proxy_log\nproxy_on_memory_allocate"));
 
     assert_eq!(
         findings.problems,
@@ -95,7 +122,7 @@ fn missing_export_lost_memory_bound_and_size_over_budget_are_found() {
         ]
     );
     module.most_pages = None;
-    assert_eq!(look_at(&module, 1, &names("proxy_log")).problems.len(), 2);
+    assert_eq!(look_at(&module, 1, &names("proxy_log\nproxy_on_memory_allocate")).problems.len(), 2);
 }
 
 #[test]
