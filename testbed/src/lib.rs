@@ -38,6 +38,7 @@
 //! | [`shop`] | the API of a shop: traffic of it, and how near an inferred description comes to the contract |
 //! | [`validators`] | two published validators of OpenAPI documents |
 //! | [`oracle`] | many exchanges, and the judge who says what is missing, spurious, altered, repeated, unexplained |
+//! | [`hostile`] | hostile input as a corpus of files, and what plays it |
 //! | [`faults`], [`proxy`] | the fault suite, and the proxy that hurts conversations |
 //! | [`certificates`] | an authority of one's own, and what it signs |
 //! | [`canary`] | secrets in every place of an exchange, and the search for them in all that comes out |
@@ -58,6 +59,7 @@ pub mod client;
 pub mod collector;
 pub mod envoy;
 pub mod faults;
+pub mod hostile;
 pub mod kafka;
 pub mod message;
 pub mod oracle;

@@ -20,6 +20,7 @@ mod edges;
 mod exactly_once;
 mod failures;
 mod harness;
+mod hostile;
 mod http3;
 mod life;
 mod openapi;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
     trials.extend(audit::trials(&bed));
     trials.extend(openapi::trials(&bed));
     trials.extend(shapes::trials(&bed));
+    trials.extend(hostile::trials(&bed));
     let twin = twin::Shared::new(&bed);
     trials.extend(streams::trials(&twin));
     trials.extend(failures::trials(&twin));
