@@ -56,10 +56,10 @@ mod retry;
 mod roots;
 mod source;
 
-#[cfg(all(feature = "panic-drill", target_arch = "wasm32", target_os = "wasi"))]
-mod drill;
 #[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
 mod abi;
+#[cfg(all(feature = "panic-drill", target_arch = "wasm32", target_os = "wasi"))]
+mod drill;
 #[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
 mod envoy;
 #[cfg(all(target_arch = "wasm32", target_os = "wasi"))]
