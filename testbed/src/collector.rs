@@ -256,6 +256,18 @@ pub struct Accounting {
     pub identity_exact: bool,
     /// By source.
     pub sources: BTreeMap<String, SourceAccount>,
+    /// If it has a spool.
+    pub spool: Spool,
+}
+
+/// The account of the spool, as far as the judge needs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Spool {
+    /// Items that are still to be replayed.
+    pub waiting: u64,
+    /// Items that Kafka would not take, and that lie in the dead-letter topic.
+    pub dead_lettered: u64,
 }
 
 /// Refused lines by reason.

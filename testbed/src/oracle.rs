@@ -20,7 +20,7 @@ mod mint;
 mod verdict;
 
 pub use death::Death;
-pub use evidence::{Counters, Evidence, newest_accounts};
+pub use evidence::{Counters, Evidence, letters_of_spool, newest_accounts};
 pub use identity::unsettled;
 pub use judge::judge;
 pub use load::{Attempt, Ledger, Load, Outcome};

@@ -31,6 +31,17 @@ pub(crate) struct Faults {
     page: bool,
 }
 
+/// Spools that the full form damages at random, each against the model: some minutes.
+const MUTATIONS: &str = "10000";
+
+/// Damage to spools needs no stack, so it is a test of the collector; with its usual few it is part of `cargo xtask test`.
+fn mutations(seed: Option<u64>) -> Result<()> {
+    let mut test = build::cargo(&["test", "--workspace", "--lib", "--", "spool::mutations"]);
+    test.env("TRIBUTARY_SPOOL_MUTATIONS", MUTATIONS);
+    test.envs(seed.map(|seed| ("TRIBUTARY_SPOOL_SEED", seed.to_string())));
+    build::run(vec![test])
+}
+
 /// Fetches, builds and runs; returns only if that could not be done.
 ///
 /// # Errors
@@ -43,6 +54,9 @@ pub(crate) fn faults(faults: &Faults) -> Result<()> {
         build::collector_with_fail_points()?;
     }
     build::run(vec![build::programs()])?;
+    if faults.full && faults.rows.is_empty() {
+        mutations(faults.seed)?;
+    }
 
     let mut program = Command::new(parts::binary("faults"));
     program.args(&faults.rows);

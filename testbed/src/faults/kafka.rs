@@ -66,6 +66,10 @@ pub(super) const ROWS: &[Row] = &[
         .fault("max.message.bytes of the topic is lowered below some of the records, and raised again")
         .proof("records that went to the dead letters")
         .expects(Expects::LossCounted),
+    Row::new("kafka-limit-behind-spool", Group::Kafka, |trial| Box::pin(limit_behind_spool(trial)))
+        .fault("Kafka goes, and comes back with max.message.bytes of the topic below some of what waits in the spool")
+        .proof("records of the spool that went to the dead letters")
+        .expects(Expects::LossCounted),
     Row::new("kafka-password", Group::Kafka, |trial| Box::pin(password(trial)))
         .fault("The SASL password is changed at Kafka, and changed back")
         .proof(SPOOLED)
@@ -227,6 +231,27 @@ async fn limit_lowered(trial: &Trial) -> Result<Outcome> {
     if letters < rejected {
         outcome.findings.push(format!("{rejected} lines were rejected, and {letters} are among the dead letters"));
     }
+    Ok(outcome)
+}
+
+async fn limit_behind_spool(trial: &Trial) -> Result<Outcome> {
+    let (spool, mut kafka) = (Scratch::new("spool")?, Kafka::builder().start().await?);
+    let stack = spooling(trial, kafka.brokers(), spool.path()).collector(|with| with.args(&["--compression", "none"]));
+    let scene = Scene::start(trial, stack).await?;
+    kafka.set_of_topic(scene.stack.topic()?, "max.message.bytes", "4000").await?;
+    kafka.stop().await?;
+    scene.pass(200).await?;
+    until_spooled(&scene, 0, 100).await?;
+    kafka.start_again().await?;
+    let letters = wait::until("dead letters of the spool", PATIENCE, async || {
+        let letters = scene.stack.collector.accounting().await?.spool.dead_lettered;
+        ensure!(letters > 0, "none");
+        Ok(letters)
+    });
+    let letters = letters.await.map_err(|error| scene.with_logs(error))?;
+    kafka.set_of_topic(scene.stack.topic()?, "max.message.bytes", "1048588").await?;
+    let outcome = scene.healed(letters).await?;
+    trial.note(format!("{} dead letters of the spool", outcome.verdict.dead_lettered));
     Ok(outcome)
 }
 

@@ -1,6 +1,6 @@
 //! What the judge looks at, besides the ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use tributary_http_types::SourceAccount;
@@ -21,6 +21,8 @@ pub struct Evidence {
     pub accounting: Accounting,
     /// What the sources said, by the records that lie beside the lines: the newest of each.
     pub accounts: BTreeMap<String, SourceAccount>,
+    /// What was acknowledged into the spool, and then found too large by Kafka: numbers in the dead letters, by source.
+    pub dead_letters: BTreeMap<String, BTreeSet<u64>>,
     /// How often the collector was started again. What came before is not in its account.
     pub collector_restarts: u32,
 }
@@ -44,6 +46,18 @@ pub fn newest_accounts(lines: &[Line]) -> Result<BTreeMap<String, SourceAccount>
         newest.insert(account.source.clone(), account);
     }
     Ok(newest)
+}
+
+/// The numbers of the dead letters that come from a spool, by source. What was refused at once is counted by its source.
+pub fn letters_of_spool(letters: &[Line]) -> BTreeMap<String, BTreeSet<u64>> {
+    let mut numbers: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    for letter in letters.iter().filter(|letter| letter.header("replayed").is_some()) {
+        let seq = letter.header("seq").and_then(|seq| seq.parse().ok());
+        if let (Some(source), Some(seq)) = (letter.header("source"), seq) {
+            numbers.entry(source.to_owned()).or_default().insert(seq);
+        }
+    }
+    numbers
 }
 
 /// The value of a counter, 0 if it is absent.

@@ -18,6 +18,9 @@ pub fn unsettled(filter: &Counters, accounting: &Accounting) -> Vec<String> {
     if captured != settled {
         reasons.push(format!("envoy: captured {captured}, but acked + rejected + dropped = {settled}"));
     }
+    if accounting.spool.waiting > 0 {
+        reasons.push(format!("{} items wait in the spool", accounting.spool.waiting));
+    }
     for (name, told) in filter {
         if OF_POSTS.contains(&name.as_str()) {
             continue;

@@ -27,7 +27,8 @@ pub fn judge(ledger: &Ledger, evidence: &Evidence) -> Verdict {
         };
         verdict.hurt.push(format!("{}: {hurt}", ledger.mint.exchange(attempt.number).id));
     }
-    let seen = Seen::read(ledger, &evidence.lines, &mut verdict);
+    let mut seen = Seen::read(ledger, &evidence.lines, &mut verdict);
+    verdict.dead_lettered = seen.add_letters(evidence);
     seen.find_missing(ledger, evidence, &mut verdict);
     seen.find_gaps(evidence, &mut verdict);
     (verdict.duplicates, verdict.degraded) = (seen.duplicates, seen.degraded);
@@ -41,7 +42,7 @@ pub fn judge(ledger: &Ledger, evidence: &Evidence) -> Verdict {
 struct Seen {
     /// The id of each exchange that was delivered, and the identity (`meta.id`) of its line.
     delivered: HashMap<String, String>,
-    /// The numbers delivered, by source.
+    /// The numbers in the topic, and those of the spool's dead letters, by source.
     seqs: BTreeMap<String, BTreeSet<u64>>,
     /// Lines that came again with the same identity and the same bytes.
     duplicates: usize,
@@ -92,6 +93,16 @@ impl Seen {
             }
         }
         seen
+    }
+
+    /// What lies among the dead letters is not in the topic, but it is not lost in silence either; says how many.
+    fn add_letters(&mut self, evidence: &Evidence) -> u64 {
+        let mut added = 0;
+        for (source, numbers) in &evidence.dead_letters {
+            let seqs = self.seqs.entry(source.clone()).or_default();
+            added += numbers.iter().filter(|number| seqs.insert(**number)).count() as u64;
+        }
+        added
     }
 
     /// The identity of a line, if its parts fit together.

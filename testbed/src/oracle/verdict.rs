@@ -32,6 +32,8 @@ pub struct Verdict {
     pub identities: Vec<String>,
     /// Exchanges whose connection broke and that did not come out: nobody can say whether Envoy saw them.
     pub unknown: usize,
+    /// Exchanges that were acknowledged into the spool and lie among the dead letters: Kafka found them too large.
+    pub dead_lettered: u64,
     /// What the filter counts as dropped.
     pub reported_dropped: u64,
     /// What the filter counts as refused for good by the collector.
@@ -44,8 +46,7 @@ impl Verdict {
     /// # Errors
     /// Something does not fit; the error is the whole verdict.
     pub fn exactly_once(&self) -> Result<()> {
-        let dropped = self.reported_dropped + self.reported_rejected;
-        if self.duplicates > 0 || dropped > 0 || self.unknown > 0 || self.degraded > 0 {
+        if self.duplicates > 0 || self.counted() > 0 || self.unknown > 0 || self.degraded > 0 {
             bail!("not exactly once\n{self}");
         }
         self.nothing_lost()
@@ -68,12 +69,17 @@ impl Verdict {
     /// # Errors
     /// As [`exactly_once`](Self::exactly_once).
     pub fn nothing_unexplained(&self) -> Result<()> {
-        let explained = self.missing.len() as u64 <= self.reported_dropped + self.reported_rejected;
+        let explained = self.missing.len() as u64 <= self.counted();
         let lists = [&self.hurt, &self.spurious, &self.altered, &self.gaps, &self.identities];
         match explained && lists.iter().all(|list| list.is_empty()) {
             true => Ok(()),
             false => bail!("what was made and what came out do not fit\n{self}"),
         }
+    }
+
+    /// Exchanges that need not have come out.
+    fn counted(&self) -> u64 {
+        self.reported_dropped + self.reported_rejected + self.dead_lettered
     }
 }
 
@@ -83,8 +89,8 @@ impl fmt::Display for Verdict {
         writeln!(out, "  duplicates {}, unknown {}, degraded {}", self.duplicates, self.unknown, self.degraded)?;
         writeln!(
             out,
-            "  dropped {}, rejected {} (as the filter counts)",
-            self.reported_dropped, self.reported_rejected
+            "  dropped {}, rejected {} (as the filter counts), dead letters of the spool {}",
+            self.reported_dropped, self.reported_rejected, self.dead_lettered
         )?;
         for (name, findings) in [
             ("hurt", &self.hurt),

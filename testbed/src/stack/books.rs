@@ -59,7 +59,19 @@ impl Stack {
         let lines = lines.to_vec();
         let (filter, accounting) = last;
         let accounts = self.accounts_of(&accounting).await?;
-        Ok(Evidence { lines, filter, accounting, accounts, collector_restarts: self.collector.restarts() })
+        // There is no such topic before the first of them.
+        let dead_letters = match accounting.spool.dead_lettered {
+            0 => BTreeMap::new(),
+            _ => oracle::letters_of_spool(&self.dead_letters().await?),
+        };
+        Ok(Evidence {
+            lines,
+            filter,
+            accounting,
+            accounts,
+            dead_letters,
+            collector_restarts: self.collector.restarts(),
+        })
     }
 
     /// The newest record of each source, once they say what the collector's account says; after a while as they are.

@@ -6,7 +6,7 @@ use tributary_http_types::SourceAccount as Record;
 use super::*;
 use crate::{
     collector::{Accounting, SourceAccount},
-    oracle::{Counters, load::Attempt, mint::Mint},
+    oracle::{Counters, evidence::letters_of_spool, load::Attempt, mint::Mint},
 };
 
 const SOURCE: &str = "00112233445566778899aabbccddeeff";
@@ -304,6 +304,28 @@ fn of_a_broken_connection_a_beginning_may_be_recorded_and_nothing_else() {
     spoil(&mut evidence, 3, |line| line["response"]["body"] = json!("another"));
     spoil(&mut evidence, 5, |line| line["response"]["statusCode"] = json!(503));
     assert_eq!(judge(&ledger, &evidence).altered, ["run-3: response body", "run-5: status"]);
+}
+
+#[test]
+fn dead_letter_of_the_spool_is_no_gap_but_one_that_is_not_there_is() {
+    let (ledger, mut evidence) = sound();
+    evidence.lines.remove(2);
+    evidence.accounts = record_of(&[("captured", COUNT), ("acked", COUNT)], &[(0, COUNT - 1)]);
+    let letter = |headers: &[(&str, &str)]| Line {
+        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect(),
+        ..Line::default()
+    };
+    let of_spool = letter(&[("source", SOURCE), ("seq", "2"), ("replayed", "1")]);
+    let refused = letter(&[("source", SOURCE), ("seq", "2")]);
+
+    evidence.dead_letters = letters_of_spool(&[refused]);
+    assert!(judge(&ledger, &evidence).nothing_unexplained().is_err());
+    evidence.dead_letters = letters_of_spool(&[of_spool]);
+    let verdict = judge(&ledger, &evidence);
+
+    verdict.nothing_unexplained().unwrap();
+    assert_eq!((verdict.dead_lettered, verdict.missing.len()), (1, 1));
+    assert!(verdict.nothing_lost().is_err());
 }
 
 #[test]
