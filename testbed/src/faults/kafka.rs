@@ -32,22 +32,27 @@ const SPOOLED: &str = "lines that the spool took over meanwhile";
 
 pub(super) const ROWS: &[Row] = &[
     Row::new("kafka-absent", Group::Kafka, |trial| Box::pin(absent(trial)))
+        .with_broker()
         .fault("Kafka is down when the collector starts, and comes later")
         .proof(SPOOLED)
         .within_s(240, 600),
     Row::new("kafka-kill", Group::Kafka, |trial| Box::pin(killed(trial)))
+        .with_broker()
         .fault("SIGKILL of Kafka under load, and a new start on its data, 2 times (10 in full)")
         .proof(SPOOLED)
         .within_s(240, 1_200),
     Row::new("kafka-terminate", Group::Kafka, |trial| Box::pin(terminated(trial)))
+        .with_broker()
         .fault("SIGTERM of Kafka under load, and a new start")
         .proof(SPOOLED)
         .within_s(240, 600),
     Row::new("kafka-freeze", Group::Kafka, |trial| Box::pin(frozen(trial)))
+        .with_broker()
         .fault("Kafka is frozen (SIGSTOP) for 10 s (60 s in full), and goes on")
         .proof(SPOOLED)
         .within_s(240, 600),
     Row::new("kafka-gone", Group::Kafka, |trial| Box::pin(gone(trial)))
+        .with_broker()
         .fault(
             "Kafka is gone for 15 s (150 s in full), longer than every time-out, with full load; the collector has to \
              stay below 256 MiB",
@@ -55,34 +60,42 @@ pub(super) const ROWS: &[Row] = &[
         .proof(SPOOLED)
         .within_s(240, 600),
     Row::new("kafka-slow-link", Group::Kafka, |trial| Box::pin(slow_link(trial)))
+        .with_broker()
         .fault("The link between collector and Kafka passes 20 KB/s")
         .proof("pieces after which the link paused")
         .within_s(240, 600),
     Row::new("kafka-topic-deleted", Group::Kafka, |trial| Box::pin(topic_deleted(trial)))
+        .with_broker()
         .fault("The topic is deleted; the collector has to make it anew")
         .proof("lines in the new topic")
         .within_s(240, 600),
     Row::new("kafka-limit-lowered", Group::Kafka, |trial| Box::pin(limit_lowered(trial)))
+        .with_broker()
         .fault("max.message.bytes of the topic is lowered below some of the records, and raised again")
         .proof("records that went to the dead letters")
         .expects(Expects::LossCounted),
     Row::new("kafka-limit-behind-spool", Group::Kafka, |trial| Box::pin(limit_behind_spool(trial)))
+        .with_broker()
         .fault("Kafka goes, and comes back with max.message.bytes of the topic below some of what waits in the spool")
         .proof("records of the spool that went to the dead letters")
         .expects(Expects::LossCounted),
     Row::new("kafka-password", Group::Kafka, |trial| Box::pin(password(trial)))
+        .with_broker()
         .fault("The SASL password is changed at Kafka, and changed back")
         .proof(SPOOLED)
         .within_s(240, 600),
     Row::new("kafka-acl", Group::Kafka, |trial| Box::pin(acl(trial)))
+        .with_broker()
         .fault("The right to write is taken from the collector's user, and granted again")
         .proof(SPOOLED)
         .within_s(240, 600),
     Row::new("kafka-tls-name", Group::Kafka, |trial| Box::pin(certificate(trial, Flaw::OtherName)))
+        .with_broker()
         .fault("Kafka comes back with a certificate of another host, then with a good one")
         .proof(SPOOLED)
         .within_s(240, 600),
     Row::new("kafka-tls-expired", Group::Kafka, |trial| Box::pin(certificate(trial, Flaw::Expired)))
+        .with_broker()
         .fault("Kafka comes back with a certificate that has expired, then with a good one")
         .proof(SPOOLED)
         .within_s(240, 600),

@@ -1,7 +1,7 @@
-//! Runs rows: a few at a time, each on a thread and a runtime of its own, each bounded in time.
+//! Runs rows: a few at a time, each on a thread and a runtime of its own, each bounded in time. Those that start a broker
+//! run one after the other, beside others.
 
 use std::{
-    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -74,14 +74,17 @@ impl Plan {
     /// The folder for the logs cannot be made.
     pub fn run(&self, mut ended: impl FnMut(&Finished)) -> Result<()> {
         let bed = Bed::new();
-        let waiting = Mutex::new(VecDeque::from(self.rows.clone()));
+        let (with_broker, others): (Vec<_>, Vec<_>) = self.rows.iter().copied().partition(|row| row.has_broker);
+        let [with_broker, others] = [with_broker, others].map(|rows| Mutex::new(rows.into_iter()));
         std::fs::create_dir_all(&self.folder).with_context(|| format!("make {}", self.folder.display()))?;
         let (tell, told) = mpsc::channel();
         thread::scope(|scope| {
-            for _ in 0..self.jobs.max(1) {
-                let (tell, waiting, bed) = (tell.clone(), &waiting, &bed);
+            for job in 0..self.jobs.max(1) {
+                let (tell, with_broker, others, bed) = (tell.clone(), &with_broker, &others, &bed);
                 scope.spawn(move || {
-                    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let queues = if job == 0 { vec![with_broker, others] } else { vec![others] };
+                    let next =
+                        || queues.iter().find_map(|queue| queue.lock().unwrap_or_else(PoisonError::into_inner).next());
                     while let Some(row) = next() {
                         // The receiver outlives the threads.
                         let _ = tell.send(self.run_row(row, bed));

@@ -113,6 +113,8 @@ pub struct Row {
     pub expects: Expects,
     /// The longest that it may take, in the short form and in the full one.
     pub within: [Duration; 2],
+    /// Whether it starts a broker of its own. That takes a core for some seconds, so there is one such row at a time.
+    pub has_broker: bool,
     pub(super) run: Work,
 }
 
@@ -126,7 +128,7 @@ impl Row {
     /// A row that may take 2 minutes (20 in the full form) and cost nothing.
     pub const fn new(id: &'static str, group: Group, run: Work) -> Row {
         let within = [Duration::from_secs(120), Duration::from_secs(1_200)];
-        Row { id, group, fault: "", proof: "", expects: Expects::NothingLost, within, run }
+        Row { id, group, fault: "", proof: "", expects: Expects::NothingLost, within, has_broker: false, run }
     }
 
     /// What is done.
@@ -154,6 +156,13 @@ impl Row {
     #[must_use]
     pub const fn within_s(mut self, short: u64, full: u64) -> Row {
         self.within = [Duration::from_secs(short), Duration::from_secs(full)];
+        self
+    }
+
+    /// It starts a broker of its own.
+    #[must_use]
+    pub const fn with_broker(mut self) -> Row {
+        self.has_broker = true;
         self
     }
 

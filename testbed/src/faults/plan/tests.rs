@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 use crate::{
     faults::{Group, Report},
@@ -113,4 +115,28 @@ fn report_counts_rows_and_says_how_to_repeat_the_failed_ones() {
         (&passed["injected"], &passed["duplicates"], &passed["verdict"]),
         (&3.into(), &2.into(), &"passed".into())
     );
+}
+
+static WITH_BROKER: AtomicUsize = AtomicUsize::new(0);
+
+static STARTS_A_BROKER: Row = Row::new("starts-a-broker", Group::Kafka, |_| {
+    Box::pin(async {
+        anyhow::ensure!(WITH_BROKER.fetch_add(1, Ordering::SeqCst) == 0, "another is running");
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+        }
+        WITH_BROKER.fetch_sub(1, Ordering::SeqCst);
+        Ok(passes())
+    })
+})
+.with_broker();
+
+#[test]
+fn rows_that_start_a_broker_run_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+
+    let finished = run(&[&STARTS_A_BROKER, &PASSES, &STARTS_A_BROKER, &STARTS_A_BROKER], 1, folder.path());
+
+    assert_eq!(finished.len(), 4);
+    assert!(finished.iter().all(|row| row.failure.is_none()), "{finished:?}");
 }
