@@ -31,6 +31,8 @@
     clippy::todo,
     clippy::unimplemented
 )]
+// Foreign functions are where Envoy is the host, and nowhere else.
+#![cfg_attr(not(all(target_arch = "wasm32", target_os = "wasi")), forbid(unsafe_code))]
 #![cfg_attr(
     test,
     allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "a test may panic, and says so by failing")

@@ -16,6 +16,7 @@ use xtask::parts;
 
 use crate::build::{self, cargo};
 use crate::process;
+use crate::supply::bill;
 
 /// Cargo's name of each file and the one it ships under.
 const PROGRAMS: [&str; 3] = ["tributary", "tributary-collector", "users"];
@@ -38,14 +39,21 @@ pub(crate) fn dist() -> Result<()> {
     }
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     let wasm = target.join("wasm32-wasip1").join("wasm").join("tributary_filter.wasm");
-    let mut files = vec![(FILTER, wasm)];
-    files.extend(PROGRAMS.map(|name| (name, target.join("release").join(name))));
+    let host = process::output(Command::new("rustc").args(["--print", "host-tuple"]))?;
+    let mut files = vec![(FILTER, "tributary-filter", "wasm32-wasip1", wasm)];
+    let package = |name| if name == "tributary" { "tributary-cli" } else { name };
+    files.extend(PROGRAMS.map(|name| (name, package(name), host.trim(), target.join("release").join(name))));
     let mut sums = String::new();
-    for (name, built) in files {
+    for (name, package, platform, built) in files {
         let bytes = fs::read(&built).with_context(|| format!("read {}", built.display()))?;
+        let sum = hex(&Sha256::digest(&bytes));
+        let bill = bill::of(name, package, platform, &sum)?;
+        let bill_name = format!("{name}.cdx.json");
         refuse_places(name, &bytes, &places)?;
+        refuse_places(&bill_name, &bill, &places)?;
         fs::copy(&built, folder.join(name)).with_context(|| format!("copy {name} to {}", folder.display()))?;
-        sums.push_str(&format!("{}  {name}\n", hex(&Sha256::digest(&bytes))));
+        fs::write(folder.join(&bill_name), &bill).with_context(|| format!("write {bill_name}"))?;
+        sums.push_str(&format!("{sum}  {name}\n{}  {bill_name}\n", hex(&Sha256::digest(&bill))));
         println!("{:>10} bytes  {name}", bytes.len());
     }
     fs::write(folder.join("SHA256SUMS"), &sums).context("write SHA256SUMS")?;

@@ -20,6 +20,9 @@ const HEARTBEAT: Duration = Duration::from_secs(20);
 /// Parts that the demo needs; `Part::Kafka` not with the file sink.
 pub(crate) const FOR_DEMO: [Part; 3] = [Part::RustTargets, Part::Envoy, Part::Kafka];
 
+/// Parts that `check` needs.
+pub(crate) const FOR_CHECK: [Part; 2] = [Part::RustTargets, Part::CargoDeny];
+
 /// Parts that the tests need: all.
 pub(crate) fn for_tests() -> Vec<Part> {
     PINS.iter().map(|pin| pin.part).collect()
@@ -82,6 +85,7 @@ pub(crate) fn is_there(part: Part) -> bool {
     match part {
         Part::Envoy => parts::envoy().is_ok(),
         Part::Kafka => parts::kafka().is_ok(),
+        Part::CargoDeny => parts::cargo_deny().is_ok(),
         Part::RustTargets => recipes::missing_targets().is_ok_and(|missing| missing.is_empty()),
         Part::WasmBindgen | Part::PythonReader | Part::NodeReader | Part::PythonValidator | Part::NodeValidator => {
             parts::fetched(part).is_ok_and(|it| it.is_some())
@@ -98,7 +102,8 @@ fn overridden(part: Part) -> Option<&'static str> {
         | Part::PythonReader
         | Part::NodeReader
         | Part::PythonValidator
-        | Part::NodeValidator => &[],
+        | Part::NodeValidator
+        | Part::CargoDeny => &[],
     };
     variables.iter().copied().find(|variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty()))
 }

@@ -12,6 +12,7 @@ mod process;
 mod repository;
 mod stages;
 mod style;
+mod supply;
 mod wasm;
 
 use std::process::ExitCode;
@@ -65,8 +66,13 @@ enum Task {
     /// `cargo xtask test` plays each of them too, for a moment and with one fixed seed.
     #[command(after_long_help = fuzz::help())]
     Fuzz(fuzz::Fuzz),
-    /// Write what is shipped to target/dist: the filter, the programs, SHA256SUMS
+    /// Write what is shipped to target/dist: the filter, the programs, a bill of materials for each, SHA256SUMS
     Dist,
+    /// Look for known vulnerabilities in what we link
+    ///
+    /// Asks the RustSec advisory database, which is fetched anew each time (it needs the network), so it is no part of
+    /// check and test: their verdict must not change by itself. Run it each day.
+    Advisories,
     /// Build and run the containers of docker-compose.yml for real, and restart them under load
     ///
     /// Needs docker with its compose plugin and the ports 3000 and 9092. Takes 15 minutes the first time. Uses a
@@ -104,13 +110,13 @@ fn run(task: &Task) -> Result<()> {
         Task::Demo(arguments) => demo::demo(arguments),
         Task::Check => {
             build::check_tools()?;
-            fetch::fetch(&[Part::RustTargets])?;
+            fetch::fetch(&fetch::FOR_CHECK)?;
             Plan::check().run()
         }
         Task::Test { names } => {
             let plan = Plan::test(names)?;
             build::check_tools()?;
-            fetch::fetch(&if plan.needs_parts() { fetch::for_tests() } else { vec![Part::RustTargets] })?;
+            fetch::fetch(&if plan.needs_parts() { fetch::for_tests() } else { fetch::FOR_CHECK.to_vec() })?;
             plan.run()
         }
         Task::Faults(arguments) => faults::faults(arguments),
@@ -121,6 +127,10 @@ fn run(task: &Task) -> Result<()> {
         Task::Dist => {
             fetch::fetch(&[Part::RustTargets])?;
             dist::dist()
+        }
+        Task::Advisories => {
+            fetch::fetch(&[Part::CargoDeny])?;
+            supply::advisories()
         }
         Task::Compose => compose::run(),
         Task::Fetch { list: true, .. } => fetch::list(),

@@ -136,6 +136,21 @@ pub fn node_validator() -> Result<PathBuf> {
     needed(Part::NodeValidator)
 }
 
+/// The program `cargo-deny`: the fetched one, else one of the pinned version on PATH.
+///
+/// # Errors
+/// There is none of the two: `cargo xtask fetch cargo-deny` supplies it.
+pub fn cargo_deny() -> Result<PathBuf> {
+    if let Some(folder) = fetched(Part::CargoDeny)? {
+        return Ok(folder.join("cargo-deny"));
+    }
+    let pinned = Part::CargoDeny.pin().version()?;
+    if let Some(path) = on_path("cargo-deny").filter(|path| says(path, "--version", &format!("cargo-deny {pinned}"))) {
+        return Ok(path);
+    }
+    bail!("cargo-deny {pinned} is missing: run `cargo xtask fetch cargo-deny`, or `cargo install cargo-deny@{pinned}`")
+}
+
 /// The runner of unit tests in wasm, of the wasm-bindgen version in Cargo.lock.
 ///
 /// # Errors

@@ -30,7 +30,30 @@ pub(crate) fn look() -> Result<Findings> {
         findings.looked_at += 1;
         findings.problems.extend(problems);
     }
+    let read = |path: &str| std::fs::read_to_string(parts::workspace_root().join(path));
+    findings.add(lint_problem(&read("Cargo.toml")?, &read("filter/Cargo.toml")?));
     Ok(findings)
+}
+
+/// The filter cannot inherit the lints of the workspace, for `forbid` cannot be weakened; it has to repeat them.
+fn lint_problem(workspace: &str, filter: &str) -> Option<String> {
+    let lints = |manifest: &str, table: &str| {
+        let header = format!("[{table}");
+        let mut within = false;
+        let line = |line: &str| {
+            if line.starts_with('[') {
+                within = line.starts_with(&header);
+            }
+            (within && !line.is_empty() && !line.starts_with(['[', '#'])).then(|| line.to_owned())
+        };
+        manifest.lines().filter_map(line).collect::<Vec<_>>()
+    };
+    let mut wanted = lints(workspace, "workspace.lints.");
+    for lint in &mut wanted {
+        *lint = lint.replace("unsafe_code = \"forbid\"", "unsafe_code = \"deny\"");
+    }
+    let differ = wanted.is_empty() || wanted != lints(filter, "lints.");
+    differ.then(|| "filter/Cargo.toml: its lints are not those of Cargo.toml".to_owned())
 }
 
 /// What names a place on this machine: the clone, the home folder. Not `/`, which a container may have as home.

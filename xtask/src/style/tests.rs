@@ -81,3 +81,13 @@ fn names_that_say_nothing_and_tests_that_never_run_are_found() {
         ]
     );
 }
+
+#[test]
+fn filter_has_the_lints_of_the_workspace_though_it_cannot_inherit_them() {
+    let workspace = "[workspace.lints.rust]\nunsafe_code = \"forbid\"\na = \"warn\"\n\n[workspace.lints.clippy]\nb = \"deny\"\n[profile.dev]\nc = 1\n";
+    let filter = "[lints.rust]\nunsafe_code = \"deny\"\na = \"warn\"\n# why\n[lints.clippy]\nb = \"deny\"\n";
+
+    assert_eq!(lint_problem(workspace, filter), None);
+    assert!(lint_problem(workspace, &filter.replace("b = ", "d = ")).is_some());
+    assert!(lint_problem("", "").is_some());
+}
