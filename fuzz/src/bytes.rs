@@ -51,7 +51,7 @@ fn edit(seeds: Vec<Vec<u8>>, words: &'static [&'static str]) -> impl Strategy<Va
         4 => (at(), word).prop_map(|(at, word)| Edit::Insert(at, word)),
         1 => (at(), vec(any::<u8>(), 1..20)).prop_map(|(at, bytes)| Edit::Insert(at, bytes)),
         3 => (at(), len.clone()).prop_map(|(at, len)| Edit::Remove(at, len)),
-        2 => (at(), len.clone(), 1usize..40).prop_map(|(at, len, times)| Edit::Repeat(at, len, times)),
+        2 => (at(), len.clone(), 1usize..16).prop_map(|(at, len, times)| Edit::Repeat(at, len, times)),
         1 => at().prop_map(Edit::Cut),
         2 => (at(), select(seeds), any::<Index>(), len).prop_map(|(at, other, from, len)| Edit::Splice(at, other, from, len)),
     ]

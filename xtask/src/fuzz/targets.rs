@@ -16,7 +16,7 @@ pub(super) struct Target {
 }
 
 /// All targets, in the order of the flow.
-pub(super) const TARGETS: [Target; 11] = [
+pub(super) const TARGETS: [Target; 13] = [
     Target {
         name: "callbacks",
         about: "filter: any order of Envoy's callbacks, any answer of a collector",
@@ -44,6 +44,20 @@ pub(super) const TARGETS: [Target; 11] = [
         package: "filter",
         test: "fuzz",
         filters: &[],
+    },
+    Target {
+        name: "redaction",
+        about: "redact: spoiled exchanges and settings: masked into one readable line, once",
+        package: "redact",
+        test: "fuzz",
+        filters: &[],
+    },
+    Target {
+        name: "redaction-parts",
+        about: "redact: any body, any JSON with secrets, cut anywhere",
+        package: "redact",
+        test: "tributary_redact",
+        filters: &["any_", "twice_is_once", "json_stays_json", "a_secret_does_not_survive", "no_bytes_make_it_panic"],
     },
     Target {
         name: "format-writer",
