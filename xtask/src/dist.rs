@@ -3,6 +3,8 @@
 //! Two builds of the same commit with the same tools give the same bytes, wherever the clone lies: paths of the
 //! machine are replaced in all that the compilers write, and a file that has one all the same is refused.
 
+mod again;
+
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -21,6 +23,8 @@ use crate::supply::bill;
 /// Cargo's name of each file and the one it ships under.
 const PROGRAMS: [&str; 3] = ["tributary", "tributary-collector", "users"];
 const FILTER: &str = "tributary-filter.wasm";
+/// Where a build leaves the filter in its target folder.
+const FILTER_BUILT: &str = "wasm32-wasip1/wasm/tributary_filter.wasm";
 
 /// Builds everything that is shipped and writes `target/dist/` anew.
 ///
@@ -30,7 +34,7 @@ pub(crate) fn dist() -> Result<()> {
     build::check_tools()?;
     // A folder of its own: other flags than the everyday build, which would otherwise be rebuilt in turn.
     let target = parts::target_dir().join("dist-build");
-    let places = places(&target)?;
+    let places = places(&parts::workspace_root(), &target)?;
     build::run(vec![wasm_build(&target, &places), program_build(&target, &places)])?;
 
     let folder = parts::target_dir().join("dist");
@@ -38,7 +42,8 @@ pub(crate) fn dist() -> Result<()> {
         fs::remove_dir_all(&folder).with_context(|| format!("empty {}", folder.display()))?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-    let wasm = target.join("wasm32-wasip1").join("wasm").join("tributary_filter.wasm");
+    let wasm = target.join(FILTER_BUILT);
+    again::same_again(&fs::read(&wasm).with_context(|| format!("read {}", wasm.display()))?)?;
     let host = process::output(Command::new("rustc").args(["--print", "host-tuple"]))?;
     let mut files = vec![(FILTER, "tributary-filter", "wasm32-wasip1", wasm)];
     let package = |name| if name == "tributary" { "tributary-cli" } else { name };
@@ -62,16 +67,15 @@ pub(crate) fn dist() -> Result<()> {
 }
 
 /// Folders of this machine, with what stands for each in the files we ship. Longer ones last: the last match counts.
-fn places(target: &Path) -> Result<Vec<(PathBuf, &'static str)>> {
+fn places(root: &Path, target: &Path) -> Result<Vec<(PathBuf, &'static str)>> {
     let home = env::var_os("HOME").map(PathBuf::from).context("HOME is not set")?;
     let cargo_home = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
     let sysroot = process::output(Command::new("rustc").args(["--print", "sysroot"]))?;
-    let root = parts::workspace_root();
     Ok(vec![
         (home, "/home"),
         (PathBuf::from(sysroot.trim()), "/rust"),
         (cargo_home, "/cargo"),
-        (root, "/tributary"),
+        (root.to_path_buf(), "/tributary"),
         (target.to_path_buf(), "/build"),
     ])
 }

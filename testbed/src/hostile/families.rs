@@ -136,6 +136,16 @@ mod tests {
         let names: BTreeSet<_> = cases.iter().map(|case| case.name.clone()).collect();
         assert_eq!(names.len(), cases.len());
         let by_hand = cases.iter().filter(|case| !case.name.starts_with("bytes-")).count();
-        assert!(cases.len() >= 700 && by_hand >= 150, "{} cases, {by_hand} by hand", cases.len());
+        assert!(cases.len() >= 1_000 && by_hand >= 400, "{} cases, {by_hand} by hand", cases.len());
+    }
+
+    #[test]
+    fn the_page_counts_every_file() {
+        let page = fs::read_to_string(folder().join("../../docs/hostile-input.md")).unwrap();
+
+        let rows = page.lines().filter(|line| line.starts_with("| `"));
+        let counted: usize = rows.filter_map(|row| row.split(" | ").nth(1)?.parse::<usize>().ok()).sum();
+        assert_eq!(counted, cases().unwrap().len());
+        assert!(page.contains(&format!("{},{:03} messages", counted / 1_000, counted % 1_000)));
     }
 }
