@@ -11,7 +11,9 @@ fn main() {
             Allowed::Number { default, .. } => format!("`{default}`"),
             Allowed::Text { default: Some(default), .. } => format!("`{default}`"),
             Allowed::Text { default: None, .. } => "must be set".to_owned(),
-            Allowed::OptionalText { .. } => "none".to_owned(),
+            Allowed::OptionalText { .. } | Allowed::List { .. } => "none".to_owned(),
+            Allowed::Flag { default } => format!("`{default}`"),
+            Allowed::Choice { words } => format!("`{}`", words.first().copied().unwrap_or_default()),
             // Its fields have rows of their own.
             Allowed::Object => continue,
         };

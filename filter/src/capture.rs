@@ -33,8 +33,8 @@ pub struct Refusal {
 #[derive(Debug)]
 pub struct Stream {
     stage: Stage,
-    request_limit: usize,
-    response_limit: usize,
+    /// Of its root.
+    config: Option<Rc<Config>>,
 }
 
 #[derive(Debug)]
@@ -56,14 +56,8 @@ enum Decision {
 impl Stream {
     /// A new stream under the capture settings of its root; without any (a root that was refused) it is passed over.
     pub fn new(config: Option<&Rc<Config>>) -> Stream {
-        match config {
-            Some(config) => Stream {
-                stage: Stage::Waiting,
-                request_limit: config.max_request_body_bytes,
-                response_limit: config.max_response_body_bytes,
-            },
-            None => Stream { stage: Stage::Over, request_limit: 0, response_limit: 0 },
-        }
+        let stage = if config.is_some() { Stage::Waiting } else { Stage::Over };
+        Stream { stage, config: config.cloned() }
     }
 
     /// Whether there is an exchange to end; if not, its facts need not be read.
@@ -87,6 +81,7 @@ impl Stream {
     }
 
     fn decide(&self, vm: &mut Plugin, head: Head, now: Moment) -> Stage {
+        let Some(config) = &self.config else { return Stage::Over };
         let method = match decision(&head) {
             Decision::Capture(method) => method,
             Decision::Exclude(reason) => {
@@ -94,7 +89,7 @@ impl Stream {
                 return Stage::Over;
             }
         };
-        let mut request = Message::new(head, self.request_limit, vm.step());
+        let mut request = Message::new(head, config.max_request_body_bytes, vm.step());
         let held = |request: &Message| request.head.len().saturating_add(OVERHEAD_BYTES);
         if !vm.has_room(held(&request)) {
             request.shed(Step::Meta);
@@ -104,6 +99,7 @@ impl Stream {
             None => Stage::Over,
             Some(seq) => Stage::Open(Box::new(Exchange {
                 seq,
+                config: config.clone(),
                 method,
                 started: vm.now(now),
                 request,
@@ -119,7 +115,7 @@ impl Stream {
         let Some(head) = readable(map) else { return };
         let Some(status) = head.first(b":status").and_then(status_code) else { return };
         let Stage::Open(exchange) = &mut self.stage else { return };
-        let mut response = Message::new(head, self.response_limit, exchange.step().max(vm.step()));
+        let mut response = Message::new(head, exchange.config.max_response_body_bytes, exchange.step().max(vm.step()));
         if !vm.grow(exchange, response.head.len()) {
             response.shed(Step::Meta);
         }

@@ -14,6 +14,7 @@ mod settings;
 use std::{fmt, time::Duration};
 
 use serde_json::Value;
+use tributary_redact::{Compressed, Key, Redactor, Settings, Unparseable};
 
 pub use error::ConfigError;
 pub use settings::{Allowed, SETTINGS, Setting};
@@ -37,6 +38,8 @@ pub struct Config {
     pub retry: RetryLimits,
     /// The longest silence while something is pending; each post tells it.
     pub heartbeat: Duration,
+    /// What is masked. Each stream goes by the configuration of its own root.
+    pub redactor: Redactor,
 }
 
 /// The collector as Envoy reaches it.
@@ -91,8 +94,8 @@ pub struct RetryLimits {
 impl Config {
     /// Reads the plugin configuration.
     ///
-    /// `environment` is the VM's environment as WASI gives it: `NAME=value`, each ended by a NUL; only the variable
-    /// that `collector.token_env` names is looked at.
+    /// `environment` is the VM's environment as WASI gives it: `NAME=value`, each ended by a NUL; only the variables
+    /// that `collector.token_env` and `redact.key_env` name are looked at.
     ///
     /// # Errors
     /// [`ConfigError`]: the operator has to repair the field it names.
@@ -102,6 +105,8 @@ impl Config {
         top.refuse_unknown()?;
         let collector = top.object("collector", "collector.")?;
         collector.refuse_unknown()?;
+        let redact = top.object("redact", "redact.")?;
+        redact.refuse_unknown()?;
         let config = Config {
             collector: Collector {
                 cluster: collector.text("cluster")?,
@@ -124,6 +129,7 @@ impl Config {
                 give_up_after: top.duration("give_up_after_ms")?,
             },
             heartbeat: top.duration("heartbeat_ms")?,
+            redactor: redactor(&redact, environment)?,
         };
         config.refuse_contradictions()?;
         Ok(config)
@@ -154,17 +160,43 @@ fn from_json(json: &[u8]) -> Result<Value, ConfigError> {
     serde_json::from_slice(json).map_err(|error| ConfigError::NotJson { line: error.line(), column: error.column() })
 }
 
+fn redactor(redact: &Fields<'_>, environment: &[u8]) -> Result<Redactor, ConfigError> {
+    let key_env = redact.optional_text("key_env")?;
+    let key = key_env.as_deref().map(|name| key(name, environment)).transpose()?;
+    let settings = Settings {
+        names: redact.texts("names")?,
+        allow: redact.texts("allow")?,
+        patterns: redact.texts("patterns")?,
+        paths: redact.texts("paths")?,
+        bodies: redact.flag("bodies")?,
+        query: redact.flag("query")?,
+        unparseable: if redact.choice("unparseable")? == "drop" { Unparseable::Drop } else { Unparseable::Scan },
+        compressed: if redact.choice("compressed")? == "drop" { Compressed::Drop } else { Compressed::Pass },
+        key_env,
+    };
+    Redactor::new(settings, key).map_err(ConfigError::Redact)
+}
+
+fn key(name: &str, environment: &[u8]) -> Result<Key, ConfigError> {
+    let value = variable("redact.key_env", name, environment)?;
+    Key::new(value).map_err(|error| ConfigError::BadKey { variable: name.to_owned(), error })
+}
+
 fn token(name: &str, environment: &[u8]) -> Result<String, ConfigError> {
-    let value = environment
-        .split(|&byte| byte == 0)
-        .filter_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
-        .next()
-        .ok_or_else(|| ConfigError::NoToken { variable: name.to_owned() })?;
+    let value = variable("collector.token_env", name, environment)?;
     let is_sendable = !value.is_empty() && value.iter().all(u8::is_ascii_graphic);
     match std::str::from_utf8(value) {
         Ok(text) if is_sendable => Ok(text.to_owned()),
         _ => Err(ConfigError::BadToken { variable: name.to_owned() }),
     }
+}
+
+fn variable<'e>(field: &'static str, name: &str, environment: &'e [u8]) -> Result<&'e [u8], ConfigError> {
+    environment
+        .split(|&byte| byte == 0)
+        .filter_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+        .next()
+        .ok_or_else(|| ConfigError::NoVariable { field, variable: name.to_owned() })
 }
 
 #[cfg(test)]

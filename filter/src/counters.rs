@@ -74,6 +74,10 @@ counters! {
     DegradedHeads = "degraded_heads",
     /// Exchanges recorded without headers because more than three quarters of the budget were held.
     DegradedMeta = "degraded_meta",
+    /// Secrets that were masked in recorded exchanges.
+    RedactedValues = "redacted_values",
+    /// Exchanges recorded while the settings leave bodies or queries as they are: above 0 somebody weakened redaction.
+    RedactionDisabled = "redaction_disabled",
     /// Posts tried, retries and reports included.
     Posts = "posts",
     /// Posts that were not acknowledged.

@@ -1,13 +1,17 @@
 //! One exchange while it passes: what was seen of it, until it is written as a line.
 
+use std::rc::Rc;
+
 use tributary_http_types::{
     BodyRef, ExchangeRef, MetaRef, Method, Protocol, RequestRef, ResponseRef, Timestamp, WriteError,
 };
+use tributary_redact::Counts;
 
 use crate::{
     body::Body,
     budget::Step,
     clock::{Clock, Moment},
+    config::Config,
     facts::Facts,
     head::{Head, Pair},
     source::Source,
@@ -29,6 +33,8 @@ pub enum Side {
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) seq: u64,
+    /// Of its root: what is kept, and what is masked.
+    pub(crate) config: Rc<Config>,
     pub(crate) method: Method,
     pub(crate) started: Moment,
     pub(crate) request: Message,
@@ -111,14 +117,14 @@ impl Exchange {
         self.response.shed(step);
     }
 
-    /// Appends the exchange as one line.
+    /// Appends the exchange as one line, and says what was masked in it. Secrets never reach `out`.
     pub(crate) fn write_line(
         &self,
         source: &Source,
         facts: &Facts,
         clock: Clock,
         out: &mut Vec<u8>,
-    ) -> Result<(), WriteError> {
+    ) -> Result<Counts, WriteError> {
         let (arrived, ended, duration_ms) = self.times(facts, clock);
         let [request_trailers, response_trailers] =
             [&self.request.trailers, &self.response.trailers].map(|head| head.pairs().collect::<Vec<Pair<'_>>>());
@@ -150,7 +156,7 @@ impl Exchange {
                 ..meta_of(facts)
             },
         };
-        exchange.write_line(out)
+        self.config.redactor.with_masked(&exchange, |masked, counts| masked.write_line(out).map(|()| *counts))
     }
 
     /// When the request arrived, when the exchange ended, and the milliseconds in between.

@@ -17,6 +17,7 @@ mod posts;
 use std::{rc::Rc, time::Duration};
 
 use tributary_http_types::WriteError;
+use tributary_redact::Counts;
 
 use crate::{
     batch::Unqueued,
@@ -173,10 +174,11 @@ impl Plugin {
             return;
         };
         match self.enqueue(&mut exchange, &config.batch, facts, clock) {
-            Ok(bytes) => {
+            Ok((bytes, masked)) => {
                 // It fits: the queue was told how much room there is.
                 let _ = self.budget.take(bytes);
                 self.count_kept(&exchange);
+                self.count_masked(&exchange, masked);
             }
             Err(Unqueued::NoRoom) => self.counters.add(Counter::DroppedBudget, 1),
             Err(Unqueued::Unwritable(_)) => self.counters.add(Counter::DroppedUnwritable, 1),
@@ -191,14 +193,18 @@ impl Plugin {
         limits: &BatchLimits,
         facts: &Facts,
         clock: Clock,
-    ) -> Result<usize, Unqueued<WriteError>> {
+    ) -> Result<(usize, Counts), Unqueued<WriteError>> {
         let (source, room) = (&self.source, self.budget.room());
         loop {
-            let write = |out: &mut Vec<u8>| exchange.write_line(source, facts, clock, out);
+            let mut masked = Counts::default();
+            let write = |out: &mut Vec<u8>| {
+                masked = exchange.write_line(source, facts, clock, out)?;
+                Ok(())
+            };
             let written = self.delivery.queue.append(clock.steady, limits, room, write);
             match (written, exchange.step().next()) {
                 (Err(Unqueued::NoRoom), Some(step)) => exchange.shed(step),
-                (written, _) => return written,
+                (written, _) => return written.map(|bytes| (bytes, masked)),
             }
         }
     }
@@ -212,6 +218,13 @@ impl Plugin {
             Step::Whole => (),
             Step::Heads => self.counters.add(Counter::DegradedHeads, 1),
             Step::Meta => self.counters.add(Counter::DegradedMeta, 1),
+        }
+    }
+
+    fn count_masked(&mut self, exchange: &Exchange, masked: Counts) {
+        self.counters.add(Counter::RedactedValues, masked.total());
+        if exchange.config.redactor.is_weakened() {
+            self.counters.add(Counter::RedactionDisabled, 1);
         }
     }
 

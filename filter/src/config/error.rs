@@ -1,6 +1,7 @@
 //! What can be wrong with a configuration, said so that its author can repair it.
 
 use thiserror::Error;
+use tributary_redact::{KeyError, SettingsError};
 
 /// Why a configuration is refused. The text names the field, the value and what is allowed, and is logged by Envoy.
 ///
@@ -64,12 +65,14 @@ pub enum ConfigError {
         /// The bound.
         other_value: u128,
     },
-    /// `token_env` names a variable that the VM does not have.
+    /// `token_env` or `key_env` names a variable that the VM does not have.
     #[error(
-        "collector.token_env: the VM has no environment variable {variable}; \
+        "{field}: the VM has no environment variable {variable}; \
          allowed: a name in vm_config.environment_variables"
     )]
-    NoToken {
+    NoVariable {
+        /// `collector.token_env` or `redact.key_env`.
+        field: &'static str,
         /// The name.
         variable: String,
     },
@@ -82,4 +85,15 @@ pub enum ConfigError {
         /// The name of the variable.
         variable: String,
     },
+    /// The variable's value cannot be a key. The value is not shown.
+    #[error("redact.key_env: the value of the environment variable {variable} cannot be used: {error}")]
+    BadKey {
+        /// The name of the variable.
+        variable: String,
+        /// What is wrong with it.
+        error: KeyError,
+    },
+    /// A rule of redaction is none, or wants to show what nobody may see.
+    #[error("redact.{0}")]
+    Redact(SettingsError),
 }

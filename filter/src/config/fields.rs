@@ -82,6 +82,38 @@ impl<'a> Fields<'a> {
         }
     }
 
+    pub(super) fn flag(&self, name: &str) -> Result<bool, ConfigError> {
+        let setting = self.setting(name)?;
+        match (self.value(name), setting.allowed) {
+            (None, Allowed::Flag { default }) => Ok(default),
+            (Some(Value::Bool(flag)), _) => Ok(*flag),
+            (Some(value), _) => Err(wrong_type(setting, value)),
+            _ => Err(missing(setting)),
+        }
+    }
+
+    /// One of the words of a choice, or its first.
+    pub(super) fn choice(&self, name: &str) -> Result<&'static str, ConfigError> {
+        let setting = self.setting(name)?;
+        let Allowed::Choice { words } = setting.allowed else { return Err(missing(setting)) };
+        match self.value(name) {
+            None => words.first().copied().ok_or_else(|| missing(setting)),
+            Some(Value::String(text)) => match words.iter().find(|word| *word == text) {
+                Some(word) => Ok(word),
+                None => Err(out_of_bounds(setting, &format!("{text:?}"))),
+            },
+            Some(other) => Err(wrong_type(setting, other)),
+        }
+    }
+
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, ConfigError> {
+        let setting = self.setting(name)?;
+        let Some(value) = self.value(name) else { return Ok(Vec::new()) };
+        let entries = value.as_array().ok_or_else(|| wrong_type(setting, value))?;
+        let text = |entry: &Value| entry.as_str().map(str::to_owned).ok_or_else(|| wrong_type(setting, entry));
+        entries.iter().map(text).collect()
+    }
+
     /// Refuses the first field that [`SETTINGS`] does not know.
     pub(super) fn refuse_unknown(&self) -> Result<(), ConfigError> {
         let names = self.object.into_iter().flat_map(Map::keys);

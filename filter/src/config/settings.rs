@@ -37,6 +37,23 @@ pub enum Allowed {
         /// What it may look like.
         form: Form,
     },
+    /// `true` or `false`.
+    Flag {
+        /// If not set.
+        default: bool,
+    },
+    /// One of some words.
+    Choice {
+        /// All of them; the first if not set.
+        words: &'static [&'static str],
+    },
+    /// An array of texts, none if not set.
+    List {
+        /// Entries at most.
+        most: usize,
+        /// What an entry may look like.
+        entries: &'static str,
+    },
     /// An object with settings of its own.
     Object,
 }
@@ -87,6 +104,9 @@ impl fmt::Display for Allowed {
         match self {
             Allowed::Number { min, max, .. } => write!(f, "a whole number from {min} to {max}"),
             Allowed::Text { form, .. } | Allowed::OptionalText { form } => form.fmt(f),
+            Allowed::Flag { .. } => f.write_str("true or false"),
+            Allowed::Choice { words } => f.write_str(&words.join(" or ")),
+            Allowed::List { most, entries } => write!(f, "an array of at most {most} {entries}"),
             Allowed::Object => f.write_str("an object"),
         }
     }
@@ -94,6 +114,10 @@ impl fmt::Display for Allowed {
 
 const fn number(name: &'static str, default: u64, min: u64, max: u64, meaning: &'static str) -> Setting {
     Setting { name, allowed: Allowed::Number { default, min, max }, meaning }
+}
+
+const fn list(name: &'static str, most: usize, entries: &'static str, meaning: &'static str) -> Setting {
+    Setting { name, allowed: Allowed::List { most, entries }, meaning }
 }
 
 const fn text(name: &'static str, default: Option<&'static str>, form: Form, meaning: &'static str) -> Setting {
@@ -139,4 +163,40 @@ pub const SETTINGS: &[Setting] = &[
         "While something is pending and nothing else is posted, a report without exchanges is posted this often; a \
          collector that misses three of them calls the source silent.",
     ),
+    Setting { name: "redact", allowed: Allowed::Object, meaning: "What is masked beside what always is." },
+    list("redact.names", 64, "texts of 1 to 64 bytes", "Further sensitive names: whatever has these words in a row."),
+    list(
+        "redact.allow",
+        64,
+        "texts of 1 to 64 bytes",
+        "Names of exactly these words are harmless, outside headers; one that is sensitive for good is refused.",
+    ),
+    list("redact.patterns", 16, "texts of 1 to 128 bytes", "Further forms of secret values, in the pattern language."),
+    list("redact.paths", 32, "texts of 1 to 512 bytes", "Segments of paths that are secrets: `/reset/{secret}`."),
+    Setting {
+        name: "redact.bodies",
+        allowed: Allowed::Flag { default: true },
+        meaning: "Whether bodies are masked; what was recorded without is counted in `tributary_redaction_disabled`.",
+    },
+    Setting {
+        name: "redact.query",
+        allowed: Allowed::Flag { default: true },
+        meaning: "Whether the query is masked; counted likewise.",
+    },
+    Setting {
+        name: "redact.unparseable",
+        allowed: Allowed::Choice { words: &["scan", "drop"] },
+        meaning: "A body that is not what its content type says is searched for secrets, or left out.",
+    },
+    Setting {
+        name: "redact.compressed",
+        allowed: Allowed::Choice { words: &["pass", "drop"] },
+        meaning: "A compressed body is left to the collector, which decodes and masks it, or left out.",
+    },
+    Setting {
+        name: "redact.key_env",
+        allowed: Allowed::OptionalText { form: Form::VariableName },
+        meaning: "The environment variable of the VM that holds the key, 16 to 1024 bytes: tokens (`tok_…`) stand for \
+                  secrets then.",
+    },
 ];

@@ -1,14 +1,15 @@
 use super::*;
 
 fn load(json: &str) -> Result<Config, ConfigError> {
-    Config::load(json.as_bytes(), b"PATH=/bin\0TOKEN=s3cret\0EMPTY=\0SPACED=a b\0")
+    Config::load(json.as_bytes(), b"PATH=/bin\0TOKEN=s3cret\0EMPTY=\0SPACED=a b\0KEY=0123456789abcdef\0")
 }
 
 /// A configuration with one field set, whole name and JSON value given.
 fn with(field: &str, value: &str) -> String {
-    match field.strip_prefix("collector.") {
-        Some("cluster") => format!(r#"{{"collector":{{"cluster":{value}}}}}"#),
-        Some(name) => format!(r#"{{"collector":{{"cluster":"c","{name}":{value}}}}}"#),
+    match field.split_once('.') {
+        Some((_, "cluster")) => format!(r#"{{"collector":{{"cluster":{value}}}}}"#),
+        Some(("redact", name)) => format!(r#"{{"collector":{{"cluster":"c"}},"redact":{{"{name}":{value}}}}}"#),
+        Some((_, name)) => format!(r#"{{"collector":{{"cluster":"c","{name}":{value}}}}}"#),
         None if field == "collector" => format!(r#"{{"collector":{value}}}"#),
         None => format!(r#"{{"collector":{{"cluster":"c"}},"{field}":{value}}}"#),
     }
@@ -42,6 +43,7 @@ fn everything_but_the_cluster_has_a_default() {
                 give_up_after: Duration::from_secs(120),
             },
             heartbeat: Duration::from_secs(5),
+            redactor: Redactor::default(),
         }
     );
 }
@@ -52,8 +54,12 @@ fn every_field_is_read() {
         r#"{"collector":{"cluster":"c","authority":"a:1","path":"/p","timeout_ms":100,"token_env":"TOKEN"},
             "max_request_body_bytes":1,"max_response_body_bytes":2,"max_memory_bytes":70000,"flush_after_ms":10,
             "max_batch_bytes":1024,"max_batch_exchanges":3,"retry_min_ms":11,"retry_max_ms":12,"give_up_after_ms":1000,
-            "heartbeat_ms":2000}"#,
+            "heartbeat_ms":2000,"redact":{"names":["n"],"allow":["a"],"patterns":["abcd"],"paths":["/{x}"],"bodies":false,
+            "query":false,"unparseable":"drop","compressed":"drop","key_env":"KEY"}}"#,
     );
+    let redact = r#"{"names":["n"],"allow":["a"],"patterns":["abcd"],"paths":["/{x}"],"bodies":false,"query":false,
+                     "unparseable":"drop","compressed":"drop","key_env":"KEY"}"#;
+    let key = Key::new(b"0123456789abcdef").unwrap();
 
     assert_eq!(
         config.unwrap(),
@@ -75,6 +81,7 @@ fn every_field_is_read() {
                 give_up_after: Duration::from_secs(1),
             },
             heartbeat: Duration::from_secs(2),
+            redactor: Redactor::new(serde_json::from_str(redact).unwrap(), Some(key)).unwrap(),
         }
     );
 }
@@ -105,7 +112,7 @@ fn unknown_fields_are_refused_without_their_value() {
     );
     let top = message(&with("max_body_bytes", "1"));
     assert!(top.starts_with("max_body_bytes: no such field; known: collector, max_request_body_bytes, "), "{top}");
-    assert!(top.ends_with(", heartbeat_ms"), "{top}");
+    assert!(top.ends_with(", heartbeat_ms, redact"), "{top}");
     assert!(message(&with(&"x".repeat(1000), "1")).len() < 500);
 }
 
@@ -115,6 +122,9 @@ fn every_field_refuses_every_other_type() {
         let right = match setting.allowed {
             Allowed::Number { .. } => "a number",
             Allowed::Text { .. } | Allowed::OptionalText { .. } => "a string",
+            Allowed::Choice { .. } => "a string",
+            Allowed::Flag { .. } => "a boolean",
+            Allowed::List { .. } => "an array",
             Allowed::Object => "an object",
         };
         let values = [
@@ -223,4 +233,48 @@ fn a_token_that_is_missing_or_cannot_be_sent_is_refused() {
             )
         );
     }
+}
+
+#[test]
+fn what_nobody_may_see_cannot_be_allowed() {
+    for name in ["authorization", "x-api-key", "set-cookie", "password", "accessToken", "X-Forwarded-Client-Cert"] {
+        assert_eq!(
+            message(&with("redact.allow", &format!("[{name:?}]"))),
+            format!(
+                "redact.allow: {name:?} is not allowed; allowed: a name that is not sensitive for good (a password, a token …)"
+            )
+        );
+    }
+    assert!(load(&with("redact.mode", "\"off\"")).is_err());
+}
+
+#[test]
+fn a_rule_that_is_none_is_refused_with_its_field() {
+    assert_eq!(
+        message(&with("redact.unparseable", "\"keep\"")),
+        "redact.unparseable: \"keep\" is not allowed; allowed: scan or drop"
+    );
+    assert_eq!(
+        message(&with("redact.names", "[7]")),
+        "redact.names: is a number; allowed: an array of at most 64 texts of 1 to 64 bytes"
+    );
+    assert!(message(&with("redact.patterns", "[\"a|bcd\"]")).starts_with("redact.patterns: \"a|bcd\" is not allowed"));
+    assert!(message(&with("redact.paths", "[\"x\"]")).starts_with("redact.paths: \"x\" is not allowed"));
+}
+
+#[test]
+fn the_key_comes_from_the_environment_and_is_never_shown() {
+    let config = load(&with("redact.key_env", "\"KEY\"")).unwrap();
+
+    assert!(!format!("{config:?}").contains("0123456789abcdef"));
+    assert_eq!(
+        message(&with("redact.key_env", "\"TOKEN\"")),
+        "redact.key_env: the value of the environment variable TOKEN cannot be used: \
+         a key of 6 bytes is not allowed; allowed: 16 to 1024 bytes"
+    );
+    assert_eq!(
+        message(&with("redact.key_env", "\"NONE\"")),
+        "redact.key_env: the VM has no environment variable NONE; allowed: a name in vm_config.environment_variables"
+    );
+    assert!(!message(&with("redact.key_env", "\"my key\"")).contains("my key"));
 }

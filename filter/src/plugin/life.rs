@@ -14,6 +14,11 @@ impl Plugin {
         self.delivery.backoff.succeeded();
         let (cluster, source) = (&config.collector.cluster, self.source.as_str());
         self.journal.tell(Level::Info, format!("Configured. cluster={cluster} source={source} root={root}"));
+        if config.redactor.is_weakened() {
+            let [bodies, query] = [config.redactor.settings().bodies, config.redactor.settings().query];
+            let text = "Secrets are recorded: the configuration leaves a part of the traffic unmasked.";
+            self.journal.tell(Level::Warn, format!("{text} redact.bodies={bodies} redact.query={query} root={root}"));
+        }
         self.roots.configured(root, config);
     }
 

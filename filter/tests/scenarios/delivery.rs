@@ -83,7 +83,7 @@ fn a_post_says_who_sends_what() {
                  rejected=0,dropped_budget=0,dropped_expired=0,dropped_bad_request=0,dropped_too_large=0,\
                  dropped_unsupported=0,dropped_shutdown=0,dropped_unwritable=0,request_body_bytes_seen=0,\
                  request_body_bytes_kept=0,response_body_bytes_seen=0,response_body_bytes_kept=0,degraded_heads=0,\
-                 degraded_meta=0,posts=1,post_failures=0,open=0,queued=0,in_flight=1"
+                 degraded_meta=0,redacted_values=0,redaction_disabled=0,posts=1,post_failures=0,open=0,queued=0,in_flight=1"
             ),
             ("x-tributary-heartbeat", "5000"),
         ]

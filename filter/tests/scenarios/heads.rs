@@ -51,7 +51,7 @@ fn repeated_headers_keep_all_values_in_order() {
     let exchange = Vm::default().record(call.answered_with("set-cookie", b"b=2"));
 
     assert_eq!(exchange["request"]["headers"], json!({"host": "shop.example", "accept": ["a", "b"], "x": "1"}));
-    assert_eq!(exchange["response"]["headers"], json!({"set-cookie": ["a=1", "b=2"]}));
+    assert_eq!(exchange["response"]["headers"], json!({"set-cookie": ["a=[redacted]", "b=[redacted]"]}));
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn a_header_value_that_is_not_utf8_is_read_as_latin1() {
 
 #[test]
 fn a_header_of_sixty_kibibytes_is_kept_whole() {
-    let exchange = Vm::default().record(Call::get("/").with("cookie", &[b'c'; 61_440]));
+    let exchange = Vm::default().record(Call::get("/").with("x-large", &[b'c'; 61_440]));
 
-    assert_eq!(exchange["request"]["headers"]["cookie"].as_str().unwrap().len(), 61_440);
+    assert_eq!(exchange["request"]["headers"]["x-large"].as_str().unwrap().len(), 61_440);
 }
 
 #[test]

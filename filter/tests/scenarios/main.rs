@@ -25,5 +25,6 @@ mod heads;
 mod heartbeats;
 mod ladder;
 mod life;
+mod redaction;
 mod reports;
 mod troubles;

@@ -26,7 +26,11 @@ fn plain() -> Vec<Case> {
             "repeated",
             Call::get("/").header("x-a", "1").header("x-a", "2").header("x-a", "1"),
             Says::status(200).header("set-cookie", "a=1; Path=/").header("set-cookie", "b=2"),
-        ),
+        )
+        .line(|line, _| {
+            set(&mut line.response_headers, "set-cookie", &["a=[redacted]; Path=/", "b=[redacted]"]);
+            line.masked("responseHeaders", 2);
+        }),
         Case::new(
             "repeated with others between",
             Call::get("/").header("x-a", "1").header("x-b", "between").header("x-a", "2"),
@@ -101,10 +105,16 @@ fn cookies() -> Vec<Case> {
                 // Envoy puts the joined one behind the client's other headers.
                 line.headers.retain(|(name, _)| name != "cookie");
                 let end = line.headers.iter().position(|(name, _)| name == "x-forwarded-for").unwrap_or_default();
-                line.headers.insert(end, ("cookie".to_owned(), "a=1; b=2; c=\"3\"".to_owned()));
+                line.headers.insert(end, ("cookie".to_owned(), "a=[redacted]; b=[redacted]; c=[redacted]".to_owned()));
+                line.masked("requestHeaders", 3);
             },
         ),
-        Case::new("cookies in several fields of http/1.1", call, Says::status(200)).ways(Way::FROM_HTTP1),
+        Case::new("cookies in several fields of http/1.1", call, Says::status(200)).ways(Way::FROM_HTTP1).line(
+            |line, _| {
+                set(&mut line.headers, "cookie", &["a=[redacted]", "b=[redacted]", "c=[redacted]"]);
+                line.masked("requestHeaders", 3);
+            },
+        ),
     ]
 }
 

@@ -134,6 +134,11 @@ impl Line {
         }
     }
 
+    /// So many secrets were masked in this place.
+    pub(crate) fn masked(&mut self, place: &str, count: u64) {
+        self.meta.insert("redactions".to_owned(), json!({ place: count }));
+    }
+
     /// Another target: `path` (or none), pathname and query as they must stand in the line.
     pub(crate) fn target(&mut self, path: Option<&str>, pathname: &str, query: &[(&str, &str)]) {
         self.path = path.map(str::to_owned);

@@ -72,7 +72,11 @@ fn queries() -> Vec<Case> {
         get("prototype", "/?__proto__=1&toString").line(|line, _| {
             line.target(None, "/", &[("__proto__", "1"), ("toString", "")]);
         }),
-        get("names keep their case", "/?Key=V&key=w"),
+        get("names keep their case", "/?Key=V&key=w&Name=x").line(|line, _| {
+            let pairs = [("Key", "[redacted]"), ("key", "[redacted]"), ("Name", "x")];
+            line.target(Some("/?Key=[redacted]&key=[redacted]&Name=x"), "/", &pairs);
+            line.masked("query", 2);
+        }),
         get("brackets", "/?a[]=1&a[]=2&b[c]=3").ways(Way::FROM_HTTP1),
     ]
 }

@@ -26,9 +26,10 @@ const META: &[&str] = &[
     "responseFlags",
     "codeDetails",
     "degraded",
+    "redactions",
     "sampleRate",
 ];
-const BODY: &[&str] = &["bytes", "kept", "truncated", "base64", "decoded"];
+const BODY: &[&str] = &["bytes", "kept", "truncated", "base64", "decoded", "withheld"];
 
 /// The rules that a line breaks; empty when it keeps to all.
 pub(crate) fn broken_by(line: &Line) -> Vec<String> {
@@ -67,7 +68,7 @@ fn shape(line: &Map<String, Value>) -> Vec<String> {
     broken.extend(keys("meta", meta, META, META));
     for key in ["requestBody", "responseBody"] {
         if let Some(Value::Object(body)) = meta.get(key) {
-            broken.extend(keys(key, body, BODY, &["base64", "decoded"]));
+            broken.extend(keys(key, body, BODY, &["base64", "decoded", "withheld"]));
         }
     }
     for (name, headers) in [("request", request.get("headers")), ("response", object("response").get("headers"))] {
