@@ -8,8 +8,7 @@ use std::{cell::RefCell, rc::Rc};
 use crate::{
     Answer, Config, Counter, Facts, Gauge, Head, Level, MissingHeads, PATHS, Plugin, Post, REPLY_BODY_LIMIT, Refusal,
     RootId, Side, Stream,
-    codes::{Buffer, Map, Statistic},
-    host,
+    host::{self, Buffer, Map, Statistic},
 };
 
 /// More configuration than this is a mistake.

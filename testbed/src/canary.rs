@@ -16,7 +16,7 @@ mod search;
 mod secret;
 
 pub use rows::{ROW, Row, Said, rows};
-pub use search::{Found, Searcher};
+pub use search::{DEEPEST, Found, Searcher};
 pub use secret::{Kind, LONGEST, Secret, USUAL};
 
 use serde_json::{Value, json};

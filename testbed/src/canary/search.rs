@@ -16,7 +16,7 @@ const PIECE: usize = 10;
 const CARD_DIGITS: usize = 16;
 
 /// How many forms are undone one inside the other.
-const DEEPEST: usize = 4;
+pub const DEEPEST: usize = 4;
 
 /// Slots of the table that tells most places apart from secrets at once.
 const SLOTS: usize = 1 << 20;
@@ -68,12 +68,17 @@ impl Searcher {
 
     /// All secrets in these bytes, each once, with the form in which it was seen first.
     pub fn find(&self, bytes: &[u8]) -> Vec<Found> {
+        self.find_within(bytes, DEEPEST)
+    }
+
+    /// The same with so many forms undone one inside the other, at most.
+    pub fn find_within(&self, bytes: &[u8], deepest: usize) -> Vec<Found> {
         let mut found = BTreeMap::new();
         let mut seen = BTreeSet::new();
         let mut waiting = vec![(bytes.to_vec(), Vec::<&str>::new())];
         while let Some((bytes, forms)) = waiting.pop() {
             self.look(&bytes, &forms, &mut found);
-            if forms.len() < DEEPEST {
+            if forms.len() < deepest {
                 for (form, view) in decode::views(&bytes) {
                     if view.len() >= PIECE && seen.insert(decode::digest(&view)) {
                         let forms = forms.iter().copied().chain([form]).collect();

@@ -12,6 +12,7 @@
 )]
 
 mod audit;
+mod canary;
 mod cli;
 mod collector;
 mod demo;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     trials.extend(openapi::trials(&bed));
     trials.extend(shapes::trials(&bed));
     trials.extend(hostile::trials(&bed));
+    trials.extend(canary::trials(&bed));
     let twin = twin::Shared::new(&bed);
     trials.extend(streams::trials(&twin));
     trials.extend(failures::trials(&twin));
