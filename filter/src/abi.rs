@@ -13,13 +13,13 @@
 
 use std::{cell::RefCell, collections::BTreeMap, mem};
 
-use crate::envoy::{Http, Root};
+use crate::{
+    codes::CONTINUE,
+    envoy::{Http, Root},
+};
 
 /// Envoy's number of a context. Numbers of roots and streams never meet.
 type ContextId = u32;
-
-/// What a callback answers: go on. There is no other answer in this module.
-const CONTINUE: u32 = 0;
 
 unsafe extern "C" {
     fn __wasm_call_ctors();

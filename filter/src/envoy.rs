@@ -8,7 +8,8 @@ use std::{cell::RefCell, rc::Rc};
 use crate::{
     Answer, Config, Counter, Facts, Gauge, Head, Level, MissingHeads, PATHS, Plugin, Post, REPLY_BODY_LIMIT, Refusal,
     RootId, Side, Stream,
-    host::{self, Buffer, Map, Statistic},
+    codes::{Buffer, Map, Statistic},
+    host,
 };
 
 /// More configuration than this is a mistake.

@@ -11,7 +11,10 @@ use std::{ptr, time::Duration};
 
 use tributary_http_types::Timestamp;
 
-use crate::{Clock, Level, Moment, RANDOM_BYTES, Refusal};
+use crate::{
+    Clock, Level, Moment, RANDOM_BYTES, Refusal,
+    codes::{self, Buffer, Map, Statistic},
+};
 
 mod raw {
     #[link(wasm_import_module = "env")]
@@ -52,25 +55,6 @@ mod raw {
         pub(super) fn environ_sizes_get(count: *mut usize, len: *mut usize) -> u32;
         pub(super) fn environ_get(entries: *mut *mut u8, data: *mut u8) -> u32;
     }
-}
-
-/// Header maps, by the ABI's numbers.
-#[derive(Clone, Copy)]
-pub(crate) enum Map {
-    RequestHeaders = 0,
-    RequestTrailers = 1,
-    ResponseHeaders = 2,
-    ResponseTrailers = 3,
-    CallResponseHeaders = 6,
-}
-
-/// Buffers, by the ABI's numbers.
-#[derive(Clone, Copy)]
-pub(crate) enum Buffer {
-    RequestBody = 0,
-    ResponseBody = 1,
-    CallResponseBody = 4,
-    PluginConfiguration = 7,
 }
 
 const MONOTONIC: u32 = 1;
@@ -180,13 +164,6 @@ pub(crate) fn set_tick_period(period: Duration) -> Result<(), Refusal> {
     accepted(unsafe { raw::proxy_set_tick_period_milliseconds(millis) })
 }
 
-/// A kind of Envoy's statistics, by the ABI's numbers.
-#[derive(Clone, Copy)]
-pub(crate) enum Statistic {
-    Counter = 0,
-    Gauge = 1,
-}
-
 /// Defines one of Envoy's statistics; the same name in several VMs is the same statistic.
 pub(crate) fn define_statistic(kind: Statistic, name: &str) -> Result<u32, Refusal> {
     let mut id = 0;
@@ -203,14 +180,8 @@ pub(crate) fn increment(id: u32, change: i64) -> Result<(), Refusal> {
 
 /// Writes a line to Envoy's log. Where that fails there is nobody left to tell.
 pub(crate) fn log(level: Level, text: &str) {
-    let number = match level {
-        Level::Info => 2,
-        Level::Warn => 3,
-        Level::Error => 4,
-        Level::Critical => 5,
-    };
     // SAFETY: pointer and length are those of the text.
-    let _ = unsafe { raw::proxy_log(number, text.as_ptr(), text.len()) };
+    let _ = unsafe { raw::proxy_log(codes::of_level(level), text.as_ptr(), text.len()) };
 }
 
 /// Tells Envoy that the current root, whose `on_done` said no, may go now.

@@ -43,6 +43,8 @@ mod body;
 mod budget;
 mod capture;
 mod clock;
+#[cfg(any(all(test, not(target_arch = "wasm32")), all(target_arch = "wasm32", target_os = "wasi")))]
+mod codes;
 pub mod config;
 pub mod counters;
 mod delivery;
