@@ -22,8 +22,9 @@ use crate::{
 /// The same in each answer; Envoy leaves an origin's date alone.
 const DATE: &str = "Sat, 28 Feb 2026 10:39:28 GMT";
 
-/// Ends a tunnel: the fence, which stands in it like any other bytes.
-const FENCE: &[u8] = b"/fence/";
+/// Ends a tunnel: the last bytes of the fence, which stands in it like any other. All of it, or what is said back would
+/// depend on how it came in pieces.
+const FENCE: &[u8] = b"connection: close\r\n\r\n";
 
 /// A running origin; dropping it closes its port and its connections.
 #[derive(Debug)]

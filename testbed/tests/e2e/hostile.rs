@@ -56,11 +56,11 @@ async fn whatever_comes_passes_as_without_the_filter_and_is_accounted_for(bed: &
     ensure!(vms(&stack).await? == vms_before, "the VM is not what it was");
     let reply = client::call(stack.envoy.address(), &Call::get("/last")).await?;
     ensure!(reply.status == 200, "the filter's listener does not answer any more: {reply:?}");
-    let account = account(&stack).await?;
+    // Envoy's one worker has ended all others when this one is recorded.
+    stack.line_of("/last").await?;
+    let (account, lines) = account(&stack).await?;
     // Envoy counts a request from its first byte, the filter from its head.
     ensure!(account.seen <= requests + 1, "the filter saw {} of {requests} requests", account.seen);
-    let lines = stack.lines(account.acked).await?;
-    ensure!(lines.len() == account.acked, "{} lines, and {} acknowledged", lines.len(), account.acked);
     let records = records(&lines)?;
     judge(&cases, &with, &records)?;
     println!(
@@ -101,10 +101,18 @@ fn compare(cases: &[Case], with: &[Played], without: &[Played]) -> Result<()> {
     let Some((name, with, without)) = different.first() else { return Ok(()) };
     let names = different.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>();
     anyhow::bail!(
-        "{} cases differ: {names:?}\ntestbed/hostile/{name}.case: the client saw\n{with}\nwith the filter, and without\n\
-         {without}\nagain: TRIBUTARY_CASE={name} cargo xtask test e2e hostile",
-        names.len()
+        "{} cases differ: {names:?}\ntestbed/hostile/{name}.case: the client saw\n{}\nwith the filter, and without\n\
+         {}\nagain: TRIBUTARY_CASE={name} cargo xtask test e2e hostile",
+        names.len(),
+        from_difference(with, without),
+        from_difference(without, with)
     )
+}
+
+/// A text from a little before the place where it differs from the other, at most a screen of it.
+fn from_difference(text: &str, other: &str) -> String {
+    let same = text.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    text.chars().skip(same.saturating_sub(500)).take(2_000).collect()
 }
 
 /// The records by the client's port.
@@ -145,15 +153,16 @@ fn judge(cases: &[Case], with: &[Played], records: &HashMap<u16, Vec<Value>>) ->
     Ok(())
 }
 
-/// The filter's account, once nothing is pending.
+/// The filter's account, in Envoy's statistics, which follow a tick later.
 struct Account {
     seen: u64,
     excluded: u64,
-    acked: usize,
 }
 
-async fn account(stack: &Stack) -> Result<Account> {
-    wait::until("a settled filter", PATIENCE, async || {
+/// The account and the lines, once nothing is pending and the one says what the others are.
+async fn account(stack: &Stack) -> Result<(Account, Vec<Line>)> {
+    wait::until("an account that fits the lines", PATIENCE, async || {
+        let lines = stack.lines(0).await?;
         let now = stack.envoy.stats().await?.filter();
         let value = |name: &str| now.get(name).copied().unwrap_or(0);
         let all = |start: &str| now.iter().filter(|(name, _)| name.starts_with(start)).map(|(_, n)| n).sum::<u64>();
@@ -161,7 +170,8 @@ async fn account(stack: &Stack) -> Result<Account> {
         ensure!(value("seen") == excluded + value("captured"), "the first identity does not hold: {now:?}");
         ensure!(value("captured") == value("acked"), "not all is acknowledged: {now:?}");
         ensure!(dropped == 0 && value("rejected") == 0, "lost: {now:?}");
-        Ok(Account { seen: value("seen"), excluded, acked: usize::try_from(value("acked"))? })
+        ensure!(lines.len() as u64 == value("acked"), "{} lines of {now:?}", lines.len());
+        Ok((Account { seen: value("seen"), excluded }, lines))
     })
     .await
 }
