@@ -31,6 +31,7 @@ use crate::{
     metrics::{ConnectionCounts, Metrics, store_seconds},
     sink::Sink,
     spool::SpoolReport,
+    wall::Wall,
 };
 
 /// Silent sources that `GET /ready` names at most.
@@ -63,6 +64,8 @@ pub(crate) struct App {
     pub sink: Arc<dyn Sink>,
     /// Who may post.
     pub door: Door,
+    /// What is masked before anything is stored.
+    pub wall: Arc<Wall>,
     /// The bounds.
     pub limits: Limits,
     /// Bytes of bodies in flight.
@@ -79,12 +82,13 @@ pub(crate) struct App {
 
 impl App {
     /// A collector on a sink.
-    pub(crate) fn new(sink: Arc<dyn Sink>, door: Door, limits: Limits) -> Arc<App> {
+    pub(crate) fn new(sink: Arc<dyn Sink>, door: Door, wall: Wall, limits: Limits) -> Arc<App> {
         let app = Arc::new(App {
             accounting: Accounting::new(sink.stored_in(), limits.max_sources),
             batches: Batches::new(limits.max_acked_batches),
             sink,
             door,
+            wall: Arc::new(wall),
             limits,
             budget: Budget::new(limits.max_bytes_in_flight),
             posts: TaskTracker::new(),
@@ -134,6 +138,7 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     let mut condition = app.sink.condition();
     // A silent source makes nobody send its posts elsewhere: the collector stays ready.
     condition.warnings.extend(app.door.warnings());
+    condition.warnings.extend(app.wall.warnings());
     condition.warnings.extend(app.accounting.silent(Now::read(), MAX_SILENT_NAMED));
     let is_ready = !draining && !condition.refuses;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

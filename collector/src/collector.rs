@@ -23,6 +23,7 @@ use crate::{
         spooling::SpoolingSink,
     },
     spool::{Spool, SpoolError},
+    wall::WallError,
 };
 
 /// How long a sink that nothing was stored in may take to end.
@@ -49,6 +50,9 @@ pub enum StartError {
     /// Certificate, key or client authorities cannot be used.
     #[error("--tls-cert, --tls-key, --tls-client-ca")]
     Tls(#[from] TlsError),
+    /// The second wall cannot be built.
+    #[error("redaction")]
+    Wall(#[from] WallError),
     /// Neither brokers nor a file; clap refuses that before.
     #[error("one of --brokers and --file is needed")]
     NoSink,
@@ -93,6 +97,10 @@ impl Collector {
         let security = &settings.security;
         let tokens = security.token_file.as_deref().map(Tokens::open).transpose()?;
         let tls = security.tls().map(|files| Tls::open(files, security.tls_client_san.clone())).transpose()?;
+        let wall = settings.redaction.wall()?;
+        for why in wall.warnings() {
+            tracing::warn!(why, "Secrets may be stored.");
+        }
         let sink: Arc<dyn Sink> = match (settings.kafka()?, &settings.file) {
             (Some(kafka), _) => kafka_sink(settings, kafka)?,
             (None, Some(path)) => Arc::new(FileSink::open(path)?),
@@ -112,7 +120,7 @@ impl Collector {
         if let Some(why) = exposure.warning() {
             tracing::warn!(%address, why, "Not as safe as it should be.");
         }
-        let app = App::new(sink, Door::new(tokens, tls.clone(), exposure), settings.limits());
+        let app = App::new(sink, Door::new(tokens, tls.clone(), exposure), wall, settings.limits());
         let server = Server::new(Arc::clone(&app), tls, settings.server_limits());
         let accepting = tokio::spawn(Arc::clone(&server).serve(listener));
         let accounts = Teller::start(Arc::clone(&app));

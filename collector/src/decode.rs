@@ -2,8 +2,8 @@
 //!
 //! The filter keeps the bytes of a compressed body as they came (`meta.requestBody.base64`), for it has no time to
 //! unpack them inside a proxy. Here they are unpacked under a limit. If the result is text it moves into `body`, the
-//! base64 goes, `decoded: true` stays; the headers stay as they were. Whatever cannot be unpacked is left as it was,
-//! and counted.
+//! base64 goes, `decoded: true` stays; the headers stay as they were. Whatever cannot be unpacked is left to the
+//! [wall](crate::wall), which leaves it out, for nobody knows what is in it; it is counted here.
 
 use std::io::{self, Read};
 
@@ -70,18 +70,17 @@ enum Extent {
     Beginning,
 }
 
-/// Unpacks the compressed bodies of a line. `None`: none could be, pass the line on as it is.
+/// Unpacks the compressed bodies of an exchange; whether there was one that could be.
 ///
 /// `max_bytes`: of one unpacked body. `allowance`: bytes that all bodies of a post may still become; reduced by what
 /// is unpacked here, and a body over it is left as too large.
-pub(crate) fn decode_line(
-    line: &[u8],
+pub(crate) fn decode_exchange(
+    exchange: &mut HttpExchange,
     max_bytes: usize,
     allowance: &mut usize,
     counts: &mut DecodeCounts,
-) -> Option<Vec<u8>> {
-    let mut exchange = HttpExchange::from_line(line).ok()?;
-    let meta = exchange.meta.as_mut()?;
+) -> bool {
+    let Some(meta) = exchange.meta.as_mut() else { return false };
     let mut decode = |counts: &mut DecodeCounts, body: &mut Option<String>, headers: &Option<Fields>, key: &str| {
         let Some(facts) = meta.get_mut(key).and_then(Value::as_object_mut) else { return false };
         match decode_body(facts, headers.as_ref(), max_bytes.min(*allowance)) {
@@ -105,13 +104,7 @@ pub(crate) fn decode_line(
         Some(response) => decode(counts, &mut response.body, &response.headers, "responseBody"),
         None => false,
     };
-    if !request && !response {
-        return None;
-    }
-    let mut decoded = exchange.to_line();
-    // A line in the topic has no line break.
-    decoded.pop();
-    Some(decoded)
+    request || response
 }
 
 /// `None`: nothing to unpack here (no base64, or no coding).

@@ -27,6 +27,7 @@ use crate::{
     log::Gate,
     post::{Encoding, PostHeaders, Sender},
     sink::Verdict,
+    wall::Wall,
 };
 
 const ACK: HeaderName = HeaderName::from_static("x-tributary-ack");
@@ -115,24 +116,24 @@ struct Judged {
 
 /// Unpacks and judges; on the spot if it is quick, else on a thread that may compute.
 async fn judge(app: &Arc<App>, body: Bytes, encoding: Encoding, mut held: Held) -> Result<Judged, Refusal> {
-    let limits = app.limits;
+    let (limits, wall) = (app.limits, Arc::clone(&app.wall));
     if encoding == Encoding::Identity && body.len() <= SMALL_BYTES {
-        let lines = lines::judge(&body::unpack(body, encoding, &limits.body, &mut held)?, &limits.lines)?;
+        let lines = lines::judge(&body::unpack(body, encoding, &limits.body, &mut held)?, &limits.lines, &wall)?;
         if !lines.has_packed_bodies {
             return Ok(Judged { lines, bodies: DecodeCounts::default(), _held: held });
         }
-        return compute(move || Ok(unpacked(lines, &limits.lines, held))).await;
+        return compute(move || Ok(unpacked(lines, &limits.lines, &wall, held))).await;
     }
     compute(move || {
         let body = body::unpack(body, encoding, &limits.body, &mut held)?;
-        Ok(unpacked(lines::judge(&body, &limits.lines)?, &limits.lines, held))
+        Ok(unpacked(lines::judge(&body, &limits.lines, &wall)?, &limits.lines, &wall, held))
     })
     .await
 }
 
-fn unpacked(mut lines: Lines, limits: &lines::LineLimits, held: Held) -> Judged {
+fn unpacked(mut lines: Lines, limits: &lines::LineLimits, wall: &Wall, held: Held) -> Judged {
     let bodies = match lines.has_packed_bodies {
-        true => lines::unpack_bodies(&mut lines.exchanges, limits),
+        true => lines::unpack_bodies(&mut lines.exchanges, limits, wall),
         false => DecodeCounts::default(),
     };
     Judged { lines, bodies, _held: held }

@@ -35,8 +35,12 @@ mod settings;
 mod sink;
 mod spool;
 mod stamp;
+mod wall;
 
 pub use collector::{Collector, StartError};
 pub use door::San;
-pub use settings::{Command, LimitSettings, SecuritySettings, Settings, SettingsError, SpoolFlags};
+pub use settings::{
+    Command, LimitSettings, RedactChoice, RedactionFlags, SecuritySettings, Settings, SettingsError, SpoolFlags,
+};
 pub use spool::SpoolError;
+pub use wall::WallError;

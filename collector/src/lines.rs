@@ -4,7 +4,8 @@
 //! - A line ends in `\n` or `\r\n`; the end is no part of it. The last line needs none.
 //! - Lines that are empty or hold only spaces and tabs are skipped, but counted when lines are numbered (from 1).
 //! - A byte order mark at the very beginning is skipped; anywhere else it makes its line bad.
-//! - A good line passes byte for byte, spaces around it included, unless a compressed body in it can be unpacked.
+//! - A good line passes byte for byte, spaces around it included, unless a compressed body in it is unpacked or left
+//!   out, or something in it is masked.
 //! - A bad line is named with its number and its error, and touches no other.
 
 use std::borrow::Cow;
@@ -12,12 +13,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use memchr::{memchr, memchr2_iter};
 use serde::{Deserialize, Serialize};
-use tributary_http_types::check_line;
+use tributary_http_types::{CheckedLine, HttpExchange, check_line};
 
 use crate::{
-    decode::{DecodeCounts, decode_line},
+    decode::{DecodeCounts, decode_exchange},
     error::Refusal,
     post::is_source,
+    wall::{Wall, without_break},
 };
 
 /// The bounds of the lines of one post.
@@ -52,6 +54,8 @@ pub(crate) struct Exchange {
     pub host: Option<Bytes>,
     /// It comes from the spool.
     pub replayed: bool,
+    /// It holds a body as base64, which [`unpack_bodies`] has to look at.
+    pub has_packed_body: bool,
 }
 
 /// A line that never can be stored.
@@ -81,7 +85,7 @@ pub(crate) struct Lines {
 ///
 /// # Errors
 /// - [`Refusal::TooManyLines`]: more than allowed; nothing of the post is taken.
-pub(crate) fn judge(body: &Bytes, limits: &LineLimits) -> Result<Lines, Refusal> {
+pub(crate) fn judge(body: &Bytes, limits: &LineLimits, wall: &Wall) -> Result<Lines, Refusal> {
     let mut lines = Lines::default();
     let mut count = 0;
     for (number, line) in split(body) {
@@ -89,10 +93,10 @@ pub(crate) fn judge(body: &Bytes, limits: &LineLimits) -> Result<Lines, Refusal>
         if count > limits.max_lines {
             continue;
         }
-        match judge_line(body, number, line, limits) {
-            Ok((exchange, packed)) => {
+        match judge_line(body, number, line, limits, wall) {
+            Ok(exchange) => {
+                lines.has_packed_bodies |= exchange.has_packed_body;
                 lines.exchanges.push(exchange);
-                lines.has_packed_bodies |= packed;
             }
             Err(error) => lines.rejected.push(RejectedLine { line: number, error, origin: origin(line, limits) }),
         }
@@ -103,14 +107,19 @@ pub(crate) fn judge(body: &Bytes, limits: &LineLimits) -> Result<Lines, Refusal>
     Ok(lines)
 }
 
-/// Unpacks the compressed bodies inside exchanges. It computes; keep it off the threads that serve.
-pub(crate) fn unpack_bodies(exchanges: &mut [Exchange], limits: &LineLimits) -> DecodeCounts {
+/// Unpacks the compressed bodies inside exchanges and masks what is in them. It computes; keep it off the threads that
+/// serve.
+pub(crate) fn unpack_bodies(exchanges: &mut [Exchange], limits: &LineLimits, wall: &Wall) -> DecodeCounts {
     let mut counts = DecodeCounts::default();
     let mut allowance = limits.max_unpacked_bytes;
-    for exchange in exchanges {
-        if let Some(line) = decode_line(&exchange.line, limits.max_unpacked_body_bytes, &mut allowance, &mut counts) {
+    for exchange in exchanges.iter_mut().filter(|exchange| exchange.has_packed_body) {
+        // It was checked: it can be read.
+        let Ok(mut read) = HttpExchange::from_line(&exchange.line) else { continue };
+        let max_bytes = limits.max_unpacked_body_bytes;
+        let decoded = wall.may_unpack() && decode_exchange(&mut read, max_bytes, &mut allowance, &mut counts);
+        if wall.exchange(&mut read) || decoded {
             // The line is what Kafka and the file get; the facts beside it are slices of the old one, and the same.
-            exchange.line = line.into();
+            exchange.line = without_break(read.to_line()).into();
         }
     }
     counts
@@ -137,29 +146,34 @@ fn split(body: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     })
 }
 
-fn judge_line(body: &Bytes, number: u64, line: &[u8], limits: &LineLimits) -> Result<(Exchange, bool), String> {
+fn judge_line(body: &Bytes, number: u64, line: &[u8], limits: &LineLimits, wall: &Wall) -> Result<Exchange, String> {
     if line.len() > limits.max_line_bytes {
         return Err(format!("line of {} bytes is longer than {}", line.len(), limits.max_line_bytes));
     }
     if is_deeper_than(line, limits.max_depth) {
         return Err(format!("nested deeper than {} levels", limits.max_depth));
     }
-    exchange(body, number, line)
+    let checked = check_line(line).map_err(|error| error.to_string())?;
+    // What holds packed bodies is masked when these were unpacked.
+    let masked = if checked.has_base64_body { None } else { wall.line(line, &checked) };
+    let exchange = exchange(body, number, line, checked);
+    Ok(match masked {
+        Some(masked) => Exchange { line: masked.into(), ..exchange },
+        None => exchange,
+    })
 }
 
 /// The exchange of a line that was judged good before, as it came out of the spool. `None`: it is none.
 pub(crate) fn recall(line: &Bytes) -> Option<Exchange> {
-    let (exchange, _) = exchange(line, 0, line).ok()?;
-    Some(Exchange { replayed: true, ..exchange })
+    Some(Exchange { replayed: true, ..exchange(line, 0, line, check_line(line).ok()?) })
 }
 
-fn exchange(body: &Bytes, number: u64, line: &[u8]) -> Result<(Exchange, bool), String> {
-    let checked = check_line(line).map_err(|error| error.to_string())?;
+fn exchange(body: &Bytes, number: u64, line: &[u8], checked: CheckedLine<'_>) -> Exchange {
     let kept = |text: Cow<'_, str>| match text {
         Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
         Cow::Owned(text) => text.into(),
     };
-    let exchange = Exchange {
+    Exchange {
         number,
         line: body.slice_ref(line),
         id: checked.id.filter(|id| !id.is_empty()).map(kept),
@@ -167,8 +181,8 @@ fn exchange(body: &Bytes, number: u64, line: &[u8]) -> Result<(Exchange, bool), 
         seq: checked.seq,
         host: checked.host.filter(|host| !host.is_empty()).map(kept),
         replayed: false,
-    };
-    Ok((exchange, checked.has_base64_body))
+        has_packed_body: checked.has_base64_body,
+    }
 }
 
 /// Whether brackets are nested deeper than `max`. Strings are skipped; whether it is JSON is not asked.

@@ -31,6 +31,7 @@ use crate::{
     door::{Door, Exposure},
     sink::{Condition, KafkaCounts},
     spool::SpoolReport,
+    wall::Wall,
 };
 
 /// Reasons that a metric names at most: they come from the senders.
@@ -144,7 +145,7 @@ impl Writer<'_, '_> {
         )?;
         self.counters(
             "bodies_decoded",
-            "Compressed bodies inside accepted exchanges, by outcome (all but `decoded` were left as they were)",
+            "Compressed bodies inside accepted exchanges, by outcome (only the `decoded` are stored)",
             "outcome",
             &[
                 ("decoded", bodies.decoded),
@@ -231,7 +232,20 @@ impl Writer<'_, '_> {
                 ("tls_failed", load(&counts.tls_failed)),
             ],
         )?;
+        self.wall(&app.wall)?;
         self.door(&app.door)
+    }
+
+    fn wall(&mut self, wall: &Wall) -> fmt::Result {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        self.counter("redacted_values", "Secrets masked here, which no filter had masked", load(&wall.masked))?;
+        self.counter(
+            "bodies_withheld",
+            "Compressed bodies left out, for nobody could look into them",
+            load(&wall.withheld),
+        )?;
+        let help = "1 for what is not masked because the settings say so, see /ready";
+        self.gauges("redaction_disabled", help, "what", &wall.open_parts())
     }
 
     fn door(&mut self, door: &Door) -> fmt::Result {

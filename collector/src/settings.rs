@@ -24,11 +24,13 @@ use values::{bytes, duration, setting};
 
 pub use error::SettingsError;
 pub use limits::LimitSettings;
+pub use redaction::{RedactChoice, RedactionFlags};
 pub use security::SecuritySettings;
 pub use spool::SpoolFlags;
 
 mod error;
 mod limits;
+mod redaction;
 mod security;
 mod spool;
 #[cfg(test)]
@@ -172,6 +174,10 @@ pub struct Settings {
     /// Who may post.
     #[command(flatten)]
     pub security: SecuritySettings,
+
+    /// The second wall.
+    #[command(flatten)]
+    pub redaction: RedactionFlags,
 
     /// The bounds.
     #[command(flatten)]

@@ -26,10 +26,33 @@ pub struct CheckedLine<'a> {
     pub host: Option<Cow<'a, str>>,
     /// Whether a body lies in `meta` as base64: it may be a compressed one that can be decoded.
     pub has_base64_body: bool,
+    /// Whether `meta` has more than Tributary's facts: trailers, or what others have put there.
+    pub has_other_meta: bool,
+    /// What the request says.
+    pub request: CheckedTexts<'a>,
+    /// What the response says.
+    pub response: CheckedTexts<'a>,
+}
+
+/// The texts of one side of a [`CheckedLine`]; what is missing is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckedTexts<'a> {
+    /// The headers.
+    pub headers: CheckedFields<'a>,
+    /// The body, if it is text.
+    pub body: Option<Cow<'a, str>>,
+    /// Path and query as sent; of requests.
+    pub path: Option<Cow<'a, str>>,
+    /// The path without the query; of requests.
+    pub pathname: Option<Cow<'a, str>>,
+    /// The query, decoded; of requests.
+    pub query: CheckedFields<'a>,
+    /// The unparsed URL; of requests, from others.
+    pub url: Option<Cow<'a, str>>,
 }
 
 /// Checks one line, with or without its line break, as [`HttpExchange::from_line`](crate::HttpExchange::from_line)
-/// reads it, and keeps nearly nothing: for programs that pass lines on byte for byte.
+/// reads it, and takes nothing apart: the texts are those of the line, where they have no escapes. For programs that pass lines on byte for byte.
 ///
 /// The verdicts are the same, inside `meta` too.
 ///
@@ -38,12 +61,31 @@ pub struct CheckedLine<'a> {
 pub fn check_line(line: &[u8]) -> Result<CheckedLine<'_>, ReadError> {
     let wire: Wire<'_> = parsed(line)?;
     let meta = wire.meta.unwrap_or_default();
+    fn text(text: Option<Text<'_>>) -> Option<Cow<'_, str>> {
+        text.map(|text| text.0)
+    }
+    let Request { host, headers, body, path, pathname, query, url, .. } = wire.request;
+    let response = wire.response.map(|response| CheckedTexts {
+        headers: response.headers.unwrap_or_default(),
+        body: response.body.map(|body| body.0),
+        ..CheckedTexts::default()
+    });
     Ok(CheckedLine {
         id: meta.id,
         source: meta.source,
         seq: meta.seq,
-        host: wire.request.host.map(|host| host.0),
+        host: host.map(|host| host.0),
         has_base64_body: meta.has_base64_body,
+        has_other_meta: meta.has_others,
+        request: CheckedTexts {
+            headers: headers.unwrap_or_default(),
+            body: text(body),
+            path: text(path),
+            pathname: text(pathname),
+            query: query.unwrap_or_default(),
+            url: text(url),
+        },
+        response: response.unwrap_or_default(),
     })
 }
 
@@ -52,8 +94,8 @@ pub fn check_line(line: &[u8]) -> Result<CheckedLine<'_>, ReadError> {
 struct Wire<'a> {
     #[serde(borrow, deserialize_with = "object")]
     request: Request<'a>,
-    #[serde(borrow, default, rename = "response", deserialize_with = "present_object")]
-    _response: Option<Response<'a>>,
+    #[serde(borrow, default, deserialize_with = "present_object")]
+    response: Option<Response<'a>>,
     #[serde(borrow, default, deserialize_with = "present")]
     meta: Option<Facts<'a>>,
 }
@@ -70,18 +112,18 @@ struct Request<'a> {
     _protocol: Option<Protocol>,
     #[serde(borrow, default, deserialize_with = "present")]
     host: Option<Text<'a>>,
-    #[serde(borrow, default, rename = "headers", deserialize_with = "present")]
-    _headers: Option<CheckedFields<'a>>,
-    #[serde(default, rename = "body", deserialize_with = "present")]
-    _body: Option<AnyText>,
-    #[serde(default, rename = "path", deserialize_with = "present")]
-    _path: Option<AnyText>,
-    #[serde(default, rename = "pathname", deserialize_with = "present")]
-    _pathname: Option<AnyText>,
-    #[serde(borrow, default, rename = "query", deserialize_with = "present")]
-    _query: Option<CheckedFields<'a>>,
-    #[serde(default, rename = "url", deserialize_with = "present")]
-    _url: Option<AnyText>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    headers: Option<CheckedFields<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    body: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    path: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pathname: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    query: Option<CheckedFields<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    url: Option<Text<'a>>,
 }
 
 /// As [`HttpResponse`](crate::HttpResponse).
@@ -92,31 +134,10 @@ struct Response<'a> {
     _timestamp: Option<Timestamp>,
     #[serde(rename = "statusCode", deserialize_with = "status_code")]
     _status_code: u16,
-    #[serde(borrow, default, rename = "headers", deserialize_with = "present")]
-    _headers: Option<CheckedFields<'a>>,
-    #[serde(default, rename = "body", deserialize_with = "present")]
-    _body: Option<AnyText>,
-}
-
-/// A string that nobody wants to see.
-struct AnyText;
-
-impl<'de> Deserialize<'de> for AnyText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(AnyText)
-    }
-}
-
-impl Visitor<'_> for AnyText {
-    type Value = AnyText;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<AnyText, E> {
-        Ok(AnyText)
-    }
+    #[serde(borrow, default, deserialize_with = "present")]
+    headers: Option<CheckedFields<'a>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    body: Option<Text<'a>>,
 }
 
 /// The facts of `meta` that delivery needs.
@@ -126,6 +147,7 @@ struct Facts<'a> {
     source: Option<Cow<'a, str>>,
     seq: Option<u64>,
     has_base64_body: bool,
+    has_others: bool,
 }
 
 impl<'de> Deserialize<'de> for Facts<'de> {
@@ -133,6 +155,21 @@ impl<'de> Deserialize<'de> for Facts<'de> {
         deserializer.deserialize_map(FactsVisitor)
     }
 }
+
+/// Facts that say nothing of the traffic's content.
+const PLAIN_FACTS: [&str; 11] = [
+    "durationMs",
+    "httpVersion",
+    "clientAddress",
+    "upstreamAddress",
+    "cluster",
+    "route",
+    "direction",
+    "responseFlags",
+    "codeDetails",
+    "degraded",
+    "redactions",
+];
 
 struct FactsVisitor;
 
@@ -153,7 +190,10 @@ impl<'de> Visitor<'de> for FactsVisitor {
                 "requestBody" | "responseBody" => {
                     facts.has_base64_body |= matches!(map.next_value::<Fact<'de>>()?, Fact::ObjectWithBase64);
                 }
-                _ => drop(map.next_value::<Fact<'de>>()?),
+                key => {
+                    facts.has_others |= !PLAIN_FACTS.contains(&key);
+                    map.next_value::<Fact<'de>>()?;
+                }
             }
         }
         Ok(facts)

@@ -62,6 +62,11 @@ impl Fields {
         self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
     }
 
+    /// Names and values that may be changed, in order.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut [String])> {
+        self.0.iter_mut().map(|(name, values)| (name.as_str(), values.as_mut_slice()))
+    }
+
     /// How many names there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -105,18 +110,31 @@ impl<'de> Keep<'de> for Fields {
     }
 }
 
-/// The names only: enough to see one that stands twice.
-#[derive(Default)]
-pub(crate) struct CheckedFields<'de>(Vec<Cow<'de, str>>);
+/// Names and values of a line that was checked, borrowed from it where they have no escapes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckedFields<'a> {
+    names: Vec<Cow<'a, str>>,
+    /// The place of the name, and the value.
+    values: Vec<(usize, Cow<'a, str>)>,
+}
+
+impl CheckedFields<'_> {
+    /// Each value with its name, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().filter_map(|(name, value)| Some((self.names.get(*name)?.as_ref(), value.as_ref())))
+    }
+}
 
 impl<'de> Keep<'de> for CheckedFields<'de> {
     fn name(&mut self, name: Cow<'de, str>) -> bool {
-        let new = !self.0.contains(&name);
-        self.0.push(name);
+        let new = !self.names.contains(&name);
+        self.names.push(name);
         new
     }
 
-    fn value(&mut self, _: Cow<'de, str>) {}
+    fn value(&mut self, value: Cow<'de, str>) {
+        self.values.push((self.names.len().saturating_sub(1), value));
+    }
 }
 
 impl<'de> Deserialize<'de> for Fields {

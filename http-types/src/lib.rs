@@ -35,10 +35,10 @@ mod timestamp;
 mod write;
 
 pub use account::SourceAccount;
-pub use check::{CheckedLine, check_line};
+pub use check::{CheckedLine, CheckedTexts, check_line};
 pub use error::{ReadError, WriteError};
 pub use exchange::{BodyRef, ExchangeRef, HttpExchange, HttpRequest, HttpResponse, RequestRef, ResponseRef, Shown};
-pub use fields::Fields;
+pub use fields::{CheckedFields, Fields};
 pub use meta::{BodyFacts, Degraded, Direction, Meta, MetaRef};
 pub use method::{Method, Protocol};
 pub use seqs::{Seen, SeqSet};

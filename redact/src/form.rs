@@ -4,9 +4,23 @@ use std::ops::Range;
 
 use crate::{
     encoding::{form_decoded, name_decoded},
-    masker::{End, Masker, encode_value},
+    masker::{End, Masker, Style, encode_value},
     names::Field,
+    redactor::Redactor,
 };
+
+/// A decoded value of a query, masked, and how much; `None`: there is nothing to mask.
+pub(crate) fn masked_value(rules: &Redactor, name: &str, value: &str) -> Option<(String, u64)> {
+    let mut masker = Masker::new(rules, value.as_bytes(), Style::Words);
+    let whole = 0..value.len();
+    if rules.names.judge(&name_decoded(name.as_bytes()), Field::Query).masks(value.len()) {
+        masker.mask(whole, value.as_bytes());
+    } else {
+        masker.value(whole, End::Whole);
+    }
+    let masked = masker.finish()?;
+    Some((String::from_utf8_lossy(&masked.bytes).into_owned(), masked.count))
+}
 
 impl Masker<'_, '_> {
     /// Masks by name, and where the name is harmless by what the decoded value says.

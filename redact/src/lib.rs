@@ -46,6 +46,7 @@ mod names;
 mod patterns;
 mod redactor;
 mod settings;
+mod stored;
 mod text;
 mod token;
 mod url;
@@ -56,6 +57,7 @@ pub use body::{MaskedBody, Withheld};
 pub use counts::{Counts, Place};
 pub use redactor::Redactor;
 pub use settings::{Compressed, Settings, SettingsError, Unparseable};
+pub use stored::withhold_packed;
 pub use token::{Key, KeyError};
 
 /// What stands for a secret where no key is set.

@@ -58,7 +58,7 @@ impl Rig {
     fn with(tokens: Option<Tokens>, limits: Limits) -> Rig {
         let sink = Arc::new(MemorySink::default());
         let door = Door::new(tokens, None, Exposure::None);
-        let app = App::new(Arc::clone(&sink) as Arc<dyn Sink>, door, limits);
+        let app = App::new(Arc::clone(&sink) as Arc<dyn Sink>, door, crate::wall::Wall::default(), limits);
         Rig { sink, app }
     }
 
@@ -362,7 +362,8 @@ async fn what_is_not_safe_shows_in_ready_and_in_the_metrics() {
     ] {
         let door = Door::new(None, None, exposure);
         let sink = Arc::new(MemorySink::default());
-        let rig = Rig { app: App::new(Arc::clone(&sink) as Arc<dyn Sink>, door, LIMITS), sink };
+        let rig =
+            Rig { app: App::new(Arc::clone(&sink) as Arc<dyn Sink>, door, crate::wall::Wall::default(), LIMITS), sink };
 
         let (ready, metrics) = (rig.get("/ready").await, rig.text("/metrics").await);
 

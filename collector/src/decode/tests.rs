@@ -1,4 +1,10 @@
 use super::*;
+
+/// A line with its compressed bodies unpacked; `None`: none could be.
+fn decode_line(line: &[u8], max_bytes: usize, allowance: &mut usize, counts: &mut DecodeCounts) -> Option<Vec<u8>> {
+    let mut exchange = HttpExchange::from_line(line).ok()?;
+    decode_exchange(&mut exchange, max_bytes, allowance, counts).then(|| crate::wall::without_break(exchange.to_line()))
+}
 use proptest::prelude::*;
 use std::io::Write as _;
 

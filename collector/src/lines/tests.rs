@@ -12,7 +12,7 @@ const LIMITS: LineLimits = LineLimits {
 const GOOD: &str = r#"{"request":{"method":"get"}}"#;
 
 fn judged(body: &str) -> Lines {
-    judge(&Bytes::copy_from_slice(body.as_bytes()), &LIMITS).expect("not too many lines")
+    judge(&Bytes::copy_from_slice(body.as_bytes()), &LIMITS, &Wall::default()).expect("not too many lines")
 }
 
 /// Numbers of the good and of the bad lines.
@@ -36,6 +36,7 @@ fn a_line_passes_byte_for_byte_with_its_facts() {
         seq: Some(7),
         host: Some("shop.example".into()),
         replayed: false,
+        has_packed_body: false,
     };
     assert_eq!(lines.exchanges, [expected]);
     assert!(!lines.has_packed_bodies);
@@ -116,8 +117,8 @@ fn brackets_inside_strings_are_not_nesting() {
 fn lines_at_the_limit_pass_and_one_over_it_refuses_the_post() {
     let body = |lines: usize| Bytes::from(format!("{GOOD}\n").repeat(lines));
 
-    assert_eq!(judge(&body(5), &LIMITS).map(|lines| lines.exchanges.len()).ok(), Some(5));
-    assert!(matches!(judge(&body(6), &LIMITS), Err(Refusal::TooManyLines { lines: 6, limit: 5 })));
+    assert_eq!(judge(&body(5), &LIMITS, &Wall::default()).map(|lines| lines.exchanges.len()).ok(), Some(5));
+    assert!(matches!(judge(&body(6), &LIMITS, &Wall::default()), Err(Refusal::TooManyLines { lines: 6, limit: 5 })));
 }
 
 #[test]
@@ -167,7 +168,7 @@ proptest! {
         let unlimited = LineLimits { max_lines: u64::MAX, ..LIMITS };
         let body = Bytes::from(body);
 
-        let lines = judge(&body, &unlimited).expect("no limit");
+        let lines = judge(&body, &unlimited, &Wall::default()).expect("no limit");
 
         let spoken_of = lines.exchanges.len() + lines.rejected.len();
         prop_assert!(spoken_of <= body.iter().filter(|byte| **byte == b'\n').count() + 1);
@@ -180,5 +181,45 @@ proptest! {
         for max in 1..12 {
             prop_assert_eq!(is_deeper_than(json.as_bytes(), max), depth > max);
         }
+    }
+}
+
+#[test]
+fn a_line_with_a_secret_is_masked_and_its_neighbours_keep_their_bytes() {
+    let plain = r#"{"request":  {"method":"get"}}"#;
+    let secret = r#"{"request":{"method":"get","headers":{"x-api-key":"hunter2"}},"meta":{"id":"a-1"}}"#;
+
+    let lines = judged(&format!("{plain}\n{secret}\n{plain}"));
+
+    let masked = br#"{"request":{"method":"get","headers":{"x-api-key":"[redacted]"}},"meta":{"id":"a-1","redactions":{"requestHeaders":1}}}"#;
+    let stored: Vec<&[u8]> = lines.exchanges.iter().map(|exchange| exchange.line.as_ref()).collect();
+    assert_eq!(stored, [plain.as_bytes(), masked, plain.as_bytes()]);
+    assert_eq!(lines.exchanges[1].id.as_deref(), Some(&b"a-1"[..]));
+}
+
+#[test]
+fn packed_bodies_are_masked_when_they_are_unpacked_and_left_out_when_they_cannot_be() {
+    let line = |base64: &str| {
+        format!(
+            r#"{{"request":{{"method":"post","headers":{{"content-encoding":"gzip"}},"body":""}},"meta":{{"requestBody":{{"bytes":9,"kept":9,"truncated":false,"base64":"{base64}"}}}}}}"#
+        )
+    };
+    // {"pin":1234}, by gzip.
+    let packed = line("H4sIAAAAAAACA6tWKsjMU7IyNDI2qQUAsN0GuwwAAAA=");
+    let text = |wall: &Wall, line: &str| {
+        let mut lines = judge(&Bytes::copy_from_slice(line.as_bytes()), &LIMITS, wall).unwrap();
+        assert!(lines.has_packed_bodies);
+        unpack_bodies(&mut lines.exchanges, &LIMITS, wall);
+        String::from_utf8(lines.exchanges[0].line.to_vec()).unwrap()
+    };
+
+    let masked = text(&Wall::default(), &packed);
+    assert!(
+        masked.contains(r#""body":"{\"pin\":\"[redacted]\"}""#) && masked.contains(r#""decoded":true"#),
+        "{masked}"
+    );
+    for left_out in [text(&Wall::default(), &line("aHVudGVyMg==")), text(&Wall::filter_only(), &packed)] {
+        let facts = r#""requestBody":{"bytes":9,"kept":0,"truncated":true,"withheld":"compressed"}"#;
+        assert!(left_out.contains(facts) && !left_out.contains("base64"), "{left_out}");
     }
 }

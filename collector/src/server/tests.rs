@@ -72,7 +72,7 @@ impl Rig {
         };
         let sink = Arc::new(MemorySink::default());
         let door = Door::new(None, tls.clone(), Exposure::None);
-        let app = App::new(Arc::clone(&sink) as Arc<dyn Sink>, door, posts);
+        let app = App::new(Arc::clone(&sink) as Arc<dyn Sink>, door, crate::wall::Wall::default(), posts);
         let server = Server::new(Arc::clone(&app), tls, limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");

@@ -33,7 +33,7 @@ pub struct LimitSettings {
     #[arg(value_parser = clap::value_parser!(u64).range(4..=128))]
     pub max_json_depth: u64,
 
-    /// Bytes of one compressed body inside an exchange when unpacked, 1KiB to 1GiB; over it the body stays base64
+    /// Bytes of one compressed body inside an exchange when unpacked, 1KiB to 1GiB; over it the body is left out
     #[arg(long, env = "TRIBUTARY_MAX_UNPACKED_BODY_BYTES", default_value = "1MiB", value_name = "SIZE")]
     #[arg(value_parser = bytes::<1024, 1_073_741_824>)]
     pub max_unpacked_body_bytes: u64,

@@ -210,3 +210,24 @@ proptest! {
         prop_assert_eq!(read.facts().request_body.map(|facts| facts.bytes).unwrap_or(0), captured.bytes);
     }
 }
+
+#[test]
+fn what_stands_for_a_body_is_written_and_its_facts_are_those_of_the_bytes_that_came() {
+    let kept = BodyRef { kept: b"token=abc", bytes: 9, ..BodyRef::default() };
+    let mut given = exchange(request(b"/", NO_HEADERS), Some(response(kept)));
+    given.request.body = BodyRef { shown: Shown::Masked(b"token=[redacted]"), ..kept };
+    given.response.as_mut().unwrap().body.shown = Shown::Withheld("unparseable");
+    given.meta.redactions = &[("requestBody", 1)];
+
+    let line = line_of(&given);
+
+    for part in [
+        r#""body":"token=[redacted]","#,
+        r#""requestBody":{"bytes":9,"kept":9,"truncated":false}"#,
+        r#""body":""}"#,
+        r#""responseBody":{"bytes":9,"kept":0,"truncated":true,"withheld":"unparseable"}"#,
+        r#""redactions":{"requestBody":1}"#,
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+}

@@ -6,7 +6,7 @@ const GOOD: &str = r#"{"request":{"method":"get"}}"#;
 
 fn exchange(line: &str) -> Exchange {
     let line = Bytes::copy_from_slice(line.as_bytes());
-    Exchange { number: 1, line, id: None, source: None, seq: None, host: None, replayed: false }
+    Exchange { number: 1, line, id: None, source: None, seq: None, host: None, replayed: false, has_packed_body: false }
 }
 
 fn directory() -> tempfile::TempDir {

@@ -9,6 +9,7 @@ fn exchange(source: Option<&'static str>, seq: Option<u64>) -> Exchange {
         seq,
         host: Some("shop.example".into()),
         replayed: false,
+        has_packed_body: false,
     }
 }
 

@@ -51,7 +51,7 @@ fn exchanges(numbers: std::ops::Range<usize>) -> Vec<Exchange> {
         max_unpacked_body_bytes: 1 << 20,
         max_unpacked_bytes: 1 << 20,
     };
-    let lines = lines::judge(&body.into(), &limits).expect("good lines");
+    let lines = lines::judge(&body.into(), &limits, &crate::wall::Wall::default()).expect("good lines");
     assert!(lines.rejected.is_empty(), "{:?}", lines.rejected);
     lines.exchanges
 }

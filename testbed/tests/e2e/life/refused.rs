@@ -142,6 +142,12 @@ fn shapes() -> Vec<Refusal> {
             says: "max_batch_bytes: 65537 is not allowed; allowed: at most max_memory_bytes, which is 65536".to_owned(),
         },
         Refusal {
+            configuration: Configuration::Fields(json!({"redact": {"allow": ["authorization"]}})),
+            says: "redact.allow: \"authorization\" is not allowed; allowed: a name that is not sensitive for good \
+                   (a password, a token …)"
+                .to_owned(),
+        },
+        Refusal {
             configuration: Configuration::Token("two words"),
             says: "collector.token_env: the value of the environment variable TOKEN cannot be sent; \
                    allowed: visible ASCII characters, at least one"
@@ -154,6 +160,7 @@ fn shapes() -> Vec<Refusal> {
 fn unknown() -> Vec<Refusal> {
     let mut top = vec!["collector"];
     top.extend(NUMBERS.iter().map(|(name, ..)| *name).filter(|name| !name.contains('.')));
+    top.push("redact");
     let collector =
         ["cluster", "authority", "path", "timeout_ms", "token_env"].map(|name| format!("collector.{name}")).join(", ");
     vec![

@@ -74,6 +74,12 @@ impl Body {
         Body::cut(text, bytes)
     }
 
+    /// Left out, for this reason.
+    pub(crate) fn withheld(reason: &str, bytes: u64) -> Body {
+        let facts = json!({"bytes": bytes, "kept": 0, "truncated": true, "withheld": reason});
+        Body { text: String::new(), facts: Some(facts) }
+    }
+
     /// The beginning of a text of this many bytes.
     pub(crate) fn cut(text: impl Into<String>, bytes: u64) -> Body {
         let text = text.into();
