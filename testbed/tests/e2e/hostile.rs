@@ -87,8 +87,12 @@ fn chosen() -> Result<Vec<Case>> {
 }
 
 async fn play_all(cases: &[Case], address: SocketAddr) -> Result<Vec<Played>> {
-    let played = stream::iter(cases).map(|case| hostile::play(case, address)).buffered(AT_ONCE);
-    played.collect::<Vec<_>>().await.into_iter().collect()
+    let play = async |(index, case)| (index, hostile::play(case, address).await);
+    // Whichever ends first makes room: in their order, each that waits for a time-out would hold up the rest.
+    let played = stream::iter(cases.iter().enumerate()).map(play).buffer_unordered(AT_ONCE);
+    let mut played = played.collect::<Vec<_>>().await;
+    played.sort_by_key(|(index, _)| *index);
+    played.into_iter().map(|(_, played)| played).collect()
 }
 
 /// The client saw the same: names the cases where it did not, and shows the first.
