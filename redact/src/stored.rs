@@ -13,6 +13,7 @@ use crate::{
     form, header,
     masker::{End, Masker, Style},
     redactor::Redactor,
+    settings::Unparseable,
 };
 
 /// The facts of `meta` that say nothing of the traffic's content, by the names of the format.
@@ -49,7 +50,11 @@ impl Redactor {
         let finds_pair = |(name, value): (&str, &str)| form::masked_value(self, name, value).is_some();
         let finds_url = |url: &str| self.url(url).is_some();
         let head = BodyHead { is_compressed: false, ..BodyHead::of(bytes_of(texts.headers.pairs())) };
-        let has_text = |body: &str| body::masked(self, body.as_bytes(), head, End::Whole) != MaskedBody::Same;
+        let differs = |body: &str, end| body::masked(self, body.as_bytes(), head, end) != MaskedBody::Same;
+        // Whether a body was cut stands in `meta`, which is not looked into here. As a cut one it may hold a secret more; as
+        // a whole one it is only ever refused more.
+        let is_strict = self.settings().unparseable == Unparseable::Drop;
+        let has_text = |body: &str| differs(body, End::Cut) || is_strict && differs(body, End::Whole);
         texts.headers.pairs().any(finds_header)
             || self.settings().query && texts.query.pairs().any(finds_pair)
             || [&texts.path, &texts.pathname, &texts.url].into_iter().flatten().any(|url| finds_url(url))

@@ -154,3 +154,16 @@ fn unparseable_bodies_are_left_out_when_told_so() {
         json!({"bytes": 8, "kept": 0, "truncated": true, "withheld": "unparseable"})
     );
 }
+
+#[test]
+fn a_secret_that_the_limit_has_cut_is_found_by_looking() {
+    let given = json!({
+        "request": {"method": "post", "headers": {"content-type": "text/plain"}, "body": "it is ghp_abcdefghijkl"},
+        "meta": {"requestBody": {"bytes": 9_000, "kept": 22, "truncated": true}}
+    });
+
+    let (line, counts) = masked(&Redactor::default(), &given);
+
+    assert_eq!(line["request"]["body"], "it is [redacted]");
+    assert_eq!(counts, [("requestBody", 1)]);
+}
