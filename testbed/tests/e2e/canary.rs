@@ -1,11 +1,14 @@
 //! Secrets stay home: canaries in every place of an exchange, and none in anything that Tributary writes or shows.
 //!
 //! `rig` sends the rows and searches; `places` says what is searched (topic, spool, file, logs, pages); `harmless` is the
-//! other side, what must not be masked.
+//! other side, what must not be masked; `wall` posts to the collector what no filter has masked; `switches` are the
+//! settings that weaken, strengthen or misuse it.
 
 mod harmless;
 mod places;
 mod rig;
+mod switches;
+mod wall;
 
 use std::sync::Arc;
 
@@ -23,6 +26,14 @@ use crate::harness::trials;
 use harmless::harmless_names_and_values_pass_unchanged;
 use places::Documents;
 use rig::{Canaries, PATIENCE};
+use switches::{
+    allow_list_frees_harmless_names_and_never_sensitive_ones, filter_only_keeps_compressed_bodies_out_and_says_so,
+    filters_switches_are_counted_and_headers_stay_masked, one_value_is_one_token_under_one_key,
+};
+use wall::{
+    what_others_post_and_is_harmless_is_left_as_it_is, what_others_post_is_masked_by_the_collector,
+    what_the_filter_masked_is_left_as_it_is,
+};
 
 pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
     trials!(bed, "canary":
@@ -30,6 +41,13 @@ pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
         no_secret_lies_in_spool_or_dead_letters,
         no_secret_and_no_key_lies_in_the_file,
         harmless_names_and_values_pass_unchanged,
+        what_others_post_is_masked_by_the_collector,
+        what_others_post_and_is_harmless_is_left_as_it_is,
+        what_the_filter_masked_is_left_as_it_is,
+        allow_list_frees_harmless_names_and_never_sensitive_ones,
+        one_value_is_one_token_under_one_key,
+        filter_only_keeps_compressed_bodies_out_and_says_so,
+        filters_switches_are_counted_and_headers_stay_masked,
     )
 }
 
@@ -92,8 +110,12 @@ async fn no_secret_lies_in_spool_or_dead_letters(_: &Bed) -> Result<()> {
 
 /// Without Kafka, with tokens instead of masks: neither a secret nor the key that makes the tokens comes out.
 async fn no_secret_and_no_key_lies_in_the_file(_: &Bed) -> Result<()> {
+    let scratch = Scratch::new("canary-file")?;
     let (canaries, key) = Canaries::with_key();
+    std::fs::write(scratch.file("key"), format!("{key}\n"))?;
+    let key_file = scratch.file("key").to_string_lossy().into_owned();
     let stack = canaries.stack(Stack::on_file("canary-file")).await?;
+    let stack = stack.collector(move |collector| collector.args(&["--redact-key-file", &key_file]));
     let stack = stack.filter(json!({"redact": {"key_env": rig::KEY_VARIABLE}}));
     let stack = stack.envoy(move |envoy| {
         envoy.env(rig::KEY_VARIABLE, &key).edit(|config| config.pass_filter_variable(rig::KEY_VARIABLE))
