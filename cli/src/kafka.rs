@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{
+    Args,
+    error::{ContextKind, ContextValue},
+};
 use tokio::time::sleep;
-use tributary_topic::{Reader, ReaderConfig, Start, TopicError};
+use tributary_topic::{NotASetting, Reader, ReaderConfig, Setting, Start, TopicError};
 
 use crate::{failure::Failure, terminal::notice};
 
@@ -30,16 +33,16 @@ pub(crate) struct KafkaArgs {
         // It may hold a password.
         hide_env_values = true,
         value_name = "NAME=VALUE",
-        value_parser = setting,
+        value_parser = line,
         value_delimiter = '\n'
     )]
-    pub(crate) kafka_config: Vec<Setting>,
+    pub(crate) kafka_config: Vec<Line>,
 }
 
 impl KafkaArgs {
     /// Names and values of the settings, in order.
-    pub(crate) fn settings(&self) -> Vec<(String, String)> {
-        self.kafka_config.iter().filter_map(|Setting(setting)| setting.clone()).collect()
+    pub(crate) fn settings(&self) -> Vec<Setting> {
+        self.kafka_config.iter().filter_map(|Line(setting)| setting.clone()).collect()
     }
 
     /// The settings of a reader of the topic.
@@ -91,54 +94,52 @@ pub(crate) fn tell_outage(away: &mut bool, is_away: bool, brokers: &str) {
     }
 }
 
-/// A name and a value; `None` for an empty line of the variable.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Setting(Option<(String, String)>);
+/// A line of the variable, or what stands behind the flag; `None` for an empty one.
+#[derive(Clone, Debug)]
+pub(crate) struct Line(Option<Setting>);
 
-/// Shows no value: it may be a password.
-impl std::fmt::Debug for Setting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Setting").field(&self.0.as_ref().map(|(name, _)| name)).finish()
-    }
+fn line(text: &str) -> Result<Line, NotASetting> {
+    if text.trim().is_empty() { Ok(Line(None)) } else { text.parse().map(|setting| Line(Some(setting))) }
 }
 
-fn setting(text: &str) -> Result<Setting, String> {
-    if text.trim().is_empty() {
-        return Ok(Setting(None));
+/// Takes what was given for `--kafka-config` out of an error: a password may have been pasted without its name.
+pub(crate) fn without_settings(mut error: clap::Error) -> clap::Error {
+    let of_kafka = |value: &ContextValue| value.to_string().contains("--kafka-config ");
+    if error.get(ContextKind::InvalidArg).is_some_and(of_kafka) {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
     }
-    match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => Ok(Setting(Some((name.trim().to_owned(), value.to_owned())))),
-        _ => Err("it must be NAME=VALUE, like security.protocol=SASL_SSL".to_owned()),
-    }
+    error
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
-    #[test]
-    fn setting_is_split_at_the_first_equals_sign() {
-        let expected = Some(("sasl.password".to_owned(), "a=b,c;d".to_owned()));
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        kafka: KafkaArgs,
+    }
 
-        assert_eq!(setting(" sasl.password=a=b,c;d"), Ok(Setting(expected)));
+    fn parse(given: &str) -> Result<Vec<Setting>, clap::Error> {
+        let command = Command::try_parse_from(["command", "--kafka-config", given]).map_err(without_settings)?;
+        Ok(command.kafka.settings())
     }
 
     #[test]
-    fn setting_without_name_or_value_is_refused() {
-        for text in ["linger.ms", "=5", " = "] {
-            assert!(setting(text).is_err(), "{text:?}");
-        }
+    fn each_line_that_is_not_empty_is_a_setting() {
+        let settings = parse("a=1\n\nsasl.password=b=c,d;e").expect("settings");
+
+        let pairs = settings.iter().map(|setting| (setting.name(), setting.reveal()));
+        assert_eq!(pairs.collect::<Vec<_>>(), [("a", "1"), ("sasl.password", "b=c,d;e")]);
     }
 
     #[test]
-    fn empty_line_is_no_setting() {
-        assert_eq!(setting(""), Ok(Setting(None)));
-    }
+    fn what_is_no_setting_is_refused_and_not_shown() {
+        let error = parse("hunter2").expect_err("no setting").to_string();
 
-    #[test]
-    fn debug_form_shows_no_value() {
-        let shown = format!("{:?}", setting("sasl.password=hunter2").unwrap());
-
-        assert_eq!(shown, r#"Setting(Some("sasl.password"))"#);
+        assert!(error.contains("not name=value") && !error.contains("hunter2"), "{error}");
     }
 }

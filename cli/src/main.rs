@@ -30,7 +30,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::try_parse().map_err(kafka::without_settings) {
         Ok(args) => args,
         Err(error) => {
             // What cannot be printed (closed stream) can be reported nowhere else either.

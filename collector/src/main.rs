@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tributary_collector::{Collector, Command, Settings, StartError, fail_point, health, log};
 
@@ -10,7 +9,7 @@ use tributary_collector::{Collector, Command, Settings, StartError, fail_point, 
 const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let settings = match Settings::try_parse() {
+    let settings = match Settings::read(std::env::args_os()) {
         Ok(settings) => settings,
         Err(error) => {
             // Standard output for --help and --version, standard error else; a closed one is not our problem.

@@ -2,13 +2,17 @@
 //! opened.
 
 use std::{
+    ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use clap::{ArgGroup, Parser, Subcommand};
-use tributary_topic::{Compression, WriterConfig};
+use clap::{
+    ArgGroup, Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
+use tributary_topic::{Compression, Setting, WriterConfig};
 
 use crate::{
     app::Limits,
@@ -20,7 +24,7 @@ use crate::{
     sink::kafka::{KafkaSettings, Key, SettingSources},
 };
 
-use values::{bytes, duration, setting};
+use values::{bytes, duration};
 
 pub use error::SettingsError;
 pub use limits::LimitSettings;
@@ -155,8 +159,8 @@ pub struct Settings {
         help_heading = "Kafka",
         value_name = "NAME=VALUE"
     )]
-    #[arg(value_delimiter = '\n', value_parser = setting)]
-    pub kafka_config: Vec<(String, String)>,
+    #[arg(value_delimiter = '\n')]
+    pub kafka_config: Vec<Setting>,
 
     /// A file of librdkafka settings, one name=value a line; the place for passwords. Read again when it, or a
     /// certificate or key that it names, changes
@@ -218,6 +222,21 @@ pub enum KeyChoice {
 }
 
 impl Settings {
+    /// Reads the command line and the environment.
+    ///
+    /// # Errors
+    /// Those of clap, which also says `--help` and `--version` so; no text of `--kafka-config` stands in them.
+    pub fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Settings, clap::Error> {
+        Settings::try_parse_from(arguments).map_err(|mut error| {
+            let of_kafka = |value: &ContextValue| value.to_string().contains("--kafka-config ");
+            if error.get(ContextKind::InvalidArg).is_some_and(of_kafka) {
+                // A password may have been pasted without its name.
+                error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+            }
+            error
+        })
+    }
+
     /// Checks what clap cannot: settings against each other.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use tributary_http_types::HttpExchange;
-use tributary_topic::{Reader, ReaderConfig, Start};
+use tributary_topic::{Reader, ReaderConfig, Setting, Start};
 
 use crate::{readers, wait};
 
@@ -87,7 +87,7 @@ impl Recordings {
             brokers: brokers.to_owned(),
             topic: topic.to_owned(),
             start: Start::Beginning,
-            settings: vec![FETCH_WAIT.map(str::to_owned).into()],
+            settings: vec![Setting::new(FETCH_WAIT[0], FETCH_WAIT[1])],
         };
         // Whatever the reason: a client that has just found the broker may also lose it again.
         let open = async || Ok(Reader::open(config.clone()).await?);

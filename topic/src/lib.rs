@@ -25,6 +25,7 @@ mod log;
 #[cfg(any(test, feature = "mock"))]
 pub mod mock;
 mod reader;
+mod setting;
 mod settings;
 mod writer;
 
@@ -32,5 +33,6 @@ pub use admin::TopicFacts;
 pub use error::TopicError;
 pub use health::{Cause, Problem};
 pub use reader::{Delivered, Reader, ReaderConfig, Start};
+pub use setting::{NotASetting, Setting};
 pub use settings::{Compression, WriterConfig};
 pub use writer::{Record, RecordError, Writer};

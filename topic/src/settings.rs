@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
-use crate::TopicError;
+use crate::{Setting, TopicError};
 
 /// What a [`Writer`](crate::Writer) is made with. Start from [`new`](Self::new) and change what is to differ.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct WriterConfig {
     pub max_record_bytes: u32,
     /// Any librdkafka setting (`sasl.mechanism`, `PLAIN`), applied last; the last of one name wins. Refused are the
     /// ones that this type has a field for, and those that would make an acknowledgement a lie.
-    pub settings: Vec<(String, String)>,
+    pub settings: Vec<Setting>,
 }
 
 impl WriterConfig {
@@ -69,9 +69,9 @@ impl WriterConfig {
     /// librdkafka's settings for a client that only asks and creates.
     pub(crate) fn admin(&self) -> Result<ClientConfig, TopicError> {
         let mut config = self.finished(ClientConfig::new())?;
-        for (name, _) in &self.settings {
-            if PRODUCER_ONLY.contains(&name.as_str()) {
-                config.remove(name);
+        for setting in &self.settings {
+            if PRODUCER_ONLY.contains(&setting.name()) {
+                config.remove(setting.name());
             }
         }
         Ok(config)
@@ -90,11 +90,12 @@ impl WriterConfig {
             // A broker that creates topics by itself would do it with its own number of partitions.
             .set("allow.auto.create.topics", "false")
             .set_log_level(RDKafkaLogLevel::Info);
-        for (name, value) in &self.settings {
+        for setting in &self.settings {
+            let (name, value) = (setting.name(), setting.reveal());
             refuse_reserved(name, value)?;
             // Both names of one setting would be applied in no order.
             for (one, other) in ALIASES {
-                match name.as_str() {
+                match name {
                     name if name == *one => config.remove(other),
                     name if name == *other => config.remove(one),
                     _ => &mut config,
@@ -206,7 +207,7 @@ mod tests {
 
     fn with(name: &str, value: &str) -> Result<ClientConfig, TopicError> {
         let mut config = WriterConfig::new("b:1", "t");
-        config.settings.push((name.to_owned(), value.to_owned()));
+        config.settings.push(Setting::new(name, value));
         config.producer()
     }
 

@@ -13,7 +13,7 @@ use rdkafka::ClientConfig;
 use tokio::sync::OnceCell;
 
 use crate::{
-    TopicError, WriterConfig,
+    Setting, TopicError, WriterConfig,
     admin::{Limits, NewTopicShape, Shape, TopicAdmin, TopicFacts},
     health::{Cause, Health, Problem, Witness},
     log::LogGate,
@@ -193,7 +193,7 @@ impl Writer {
     ///
     /// # Errors
     /// - [`TopicError::Setting`], [`TopicError::Client`]: a setting is wrong; the old ones stay.
-    pub fn reconfigure(&self, settings: Vec<(String, String)>) -> Result<(), TopicError> {
+    pub fn reconfigure(&self, settings: Vec<Setting>) -> Result<(), TopicError> {
         let mut config = self.config().clone();
         config.settings = settings;
         let mut producer = config.producer()?;
@@ -334,7 +334,7 @@ impl Writer {
     /// Makes batches no larger than the topic takes: else each of them fails and goes record by record. When the topic
     /// takes more again, so do they.
     fn fit_batches(&self, max_message_bytes: u64) {
-        let chosen = self.config().settings.iter().any(|(name, _)| name == "batch.size");
+        let chosen = self.config().settings.iter().any(|setting| setting.name() == "batch.size");
         let fitting = max_message_bytes.clamp(1, DEFAULT_BATCH_BYTES);
         if chosen || self.main.setting("batch.size").unwrap_or(DEFAULT_BATCH_BYTES) == fitting {
             return;

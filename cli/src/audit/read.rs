@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::Context as _;
 use tokio::time::{Instant, sleep};
-use tributary_topic::{Delivered, Reader, ReaderConfig, Start, TopicError};
+use tributary_topic::{Delivered, Reader, ReaderConfig, Setting, Start, TopicError};
 
 use super::ledger::{Beginning, Ledger};
 use crate::{failure::Failure, terminal::notice};
@@ -31,7 +31,7 @@ pub(super) struct Topics {
     pub(super) accounts: Option<String>,
     /// `None`: they are not read.
     pub(super) dead_letters: Option<String>,
-    pub(super) settings: Vec<(String, String)>,
+    pub(super) settings: Vec<Setting>,
     /// How long to wait for accounts that are on their way.
     pub(super) settle: Duration,
 }

@@ -5,7 +5,7 @@ use clap::{CommandFactory as _, error::ErrorKind};
 mod fuzz;
 
 fn parse(flags: &[&str]) -> Result<Settings, clap::Error> {
-    Settings::try_parse_from(["tributary-collector"].iter().chain(flags))
+    Settings::read(["tributary-collector"].iter().chain(flags))
 }
 
 fn kafka(flags: &[&str]) -> Settings {
@@ -209,8 +209,20 @@ fn librdkafka_settings_come_from_the_file_first_and_the_flags_last() {
     let settings = kafka(&["--kafka-config-file", path, "--kafka-config", "linger.ms=2", "--kafka-config", "a=\nb=1"]);
 
     let pairs = settings.kafka().expect("a good file").expect("brokers").writer.settings;
-    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|setting| (setting.name(), setting.reveal())).collect();
     assert_eq!(pairs, [("sasl.password", "a=b"), ("linger.ms", "1"), ("linger.ms", "2"), ("a", ""), ("b", "1")]);
+}
+
+#[test]
+fn settings_show_no_password_however_they_are_printed() {
+    let good = kafka(&["--kafka-config", "sasl.password=hunter2"]);
+    let kafka = good.kafka().expect("no file").expect("brokers");
+    let bad = parse(&["--brokers", "b:1", "--kafka-config", "hunter2"]).expect_err("no name");
+
+    for shown in [format!("{good:?} {kafka:#?} {:?}", kafka.writer), format!("{bad} {}", bad.render().ansi())] {
+        assert!(shown.contains("kafka") && !shown.contains("hunter2"), "{shown}");
+    }
+    assert!(bad.to_string().contains("not name=value"), "{bad}");
 }
 
 #[test]

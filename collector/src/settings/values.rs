@@ -2,6 +2,8 @@
 
 use std::{path::Path, time::Duration};
 
+use tributary_topic::Setting;
+
 use super::SettingsError;
 
 /// A size from `MIN` to `MAX` bytes: `65536`, `64KiB`, `8MiB`, `1GiB`.
@@ -58,17 +60,8 @@ pub(super) fn topic_or_none(text: &str) -> Result<String, String> {
     if text.is_empty() { Ok(String::new()) } else { topic(text) }
 }
 
-/// `name=value`; the value may hold `=`, and be empty.
-pub(super) fn setting(text: &str) -> Result<(String, String), String> {
-    // Never shows the text: it may hold a password.
-    match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("not name=value".to_owned()),
-    }
-}
-
 /// A file of settings, one a line; empty lines and lines that begin with `#` are skipped.
-pub(super) fn settings_file(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
+pub(super) fn settings_file(path: &Path) -> Result<Vec<Setting>, SettingsError> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path)
         .map_err(|source| SettingsError::KafkaConfigFile { path: shown.clone(), source })?;
@@ -77,7 +70,7 @@ pub(super) fn settings_file(path: &Path) -> Result<Vec<(String, String)>, Settin
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
         .map(|(number, line)| {
             let line_number = number + 1;
-            setting(line).map_err(|_| SettingsError::KafkaConfigLine { path: shown.clone(), line: line_number })
+            line.parse().map_err(|_| SettingsError::KafkaConfigLine { path: shown.clone(), line: line_number })
         })
         .collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
 use super::positions::Bounds;
-use crate::TopicError;
+use crate::{Setting, TopicError};
 
 /// What a [`Reader`](crate::Reader) is opened with.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct ReaderConfig {
     pub start: Start,
     /// Any librdkafka setting (`sasl.mechanism`, `PLAIN`), applied last; the last of one name wins. Refused are the
     /// ones that this type has a field for, and those that would move or skip positions.
-    pub settings: Vec<(String, String)>,
+    pub settings: Vec<Setting>,
 }
 
 /// Where a reader begins in each partition. The position is fixed when [`Reader::open`](crate::Reader::open) returns.
@@ -71,9 +71,9 @@ impl ReaderConfig {
             // Records that wait in memory, 16 MiB; librdkafka's default is 64.
             .set("queued.max.messages.kbytes", "16384")
             .set_log_level(RDKafkaLogLevel::Warning);
-        for (name, value) in &self.settings {
-            refuse_reserved(name)?;
-            config.set(name, value);
+        for setting in &self.settings {
+            refuse_reserved(setting.name())?;
+            config.set(setting.name(), setting.reveal());
         }
         Ok(config)
     }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn with(name: &str, value: &str) -> Result<ClientConfig, TopicError> {
-        let settings = vec![(name.to_owned(), value.to_owned())];
+        let settings = vec![Setting::new(name, value)];
         ReaderConfig { brokers: "b:1".into(), topic: "t".into(), start: Start::End, settings }.consumer()
     }
 

@@ -218,7 +218,7 @@ async fn address_where_nobody_answers_is_named() {
 async fn bad_settings_are_refused_with_name_and_value() {
     let mock = Mock::new();
     let refused = async |name: &str, value: &str| {
-        let settings = vec![(name.to_owned(), value.to_owned())];
+        let settings = vec![crate::Setting::new(name, value)];
         match Reader::open(ReaderConfig { settings, ..mock.config(Start::End) }).await {
             Ok(_) => panic!("{name}={value} was taken"),
             Err(error) => error.to_string(),

@@ -355,7 +355,7 @@ async fn looks_that_fail_in_a_row_block_and_one_that_succeeds_unblocks() {
 #[test]
 fn a_setting_that_does_not_exist_is_refused_by_name() {
     let mut config = WriterConfig::new("127.0.0.1:1", TOPIC);
-    config.settings.push(("sasl.mechansim".to_owned(), "PLAIN".to_owned()));
+    config.settings.push(Setting::new("sasl.mechansim", "PLAIN"));
 
     let error = Writer::new(config).map(drop).expect_err("a misspelt name");
 
@@ -366,7 +366,7 @@ fn a_setting_that_does_not_exist_is_refused_by_name() {
 fn a_value_that_does_not_fit_is_refused_by_name() {
     for (name, value) in [("linger.ms", "soon"), ("partitioner", "best"), ("socket.timeout.ms", "-5")] {
         let mut config = WriterConfig::new("127.0.0.1:1", TOPIC);
-        config.settings.push((name.to_owned(), value.to_owned()));
+        config.settings.push(Setting::new(name, value));
 
         let error = Writer::new(config).map(drop).expect_err(name);
 

@@ -1,12 +1,9 @@
 //! Kafka's settings while we run: passwords and certificates are renewed in their files, and the producer has to be built
 //! anew to see it, for librdkafka reads them only once.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use tributary_topic::{TopicError, Writer};
+use tributary_topic::{Setting, TopicError, Writer};
 
 use crate::stamp::Stamp;
 
@@ -20,38 +17,28 @@ const FILES: &[&str] = &[
     "sasl.kerberos.keytab",
 ];
 
-/// librdkafka settings, names and values.
-pub(crate) type Pairs = Vec<(String, String)>;
-
 /// Reads a file of settings.
-pub(crate) type ReadFile = fn(&Path) -> Result<Pairs, String>;
+pub(crate) type ReadFile = fn(&Path) -> Result<Vec<Setting>, String>;
 
 /// Where librdkafka's settings come from, those of the file first.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SettingSources {
     /// `--kafka-config-file`.
     pub file: Option<PathBuf>,
     /// How it is read; the error is for the log and names no value.
     pub read: Option<ReadFile>,
     /// `--kafka-config`.
-    pub given: Pairs,
-}
-
-/// Shows no value: it may be a password.
-impl fmt::Debug for SettingSources {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SettingSources").field("file", &self.file).finish_non_exhaustive()
-    }
+    pub given: Vec<Setting>,
 }
 
 impl SettingSources {
-    fn pairs(&self) -> Result<Pairs, String> {
-        let mut pairs = match (&self.file, self.read) {
+    fn settings(&self) -> Result<Vec<Setting>, String> {
+        let mut settings = match (&self.file, self.read) {
             (Some(file), Some(read)) => read(file)?,
             _ => Vec::new(),
         };
-        pairs.extend(self.given.iter().cloned());
-        Ok(pairs)
+        settings.extend(self.given.iter().cloned());
+        Ok(settings)
     }
 }
 
@@ -66,8 +53,8 @@ pub(super) struct Renewal {
 impl Renewal {
     /// The producer has just been built from these.
     pub(super) fn new(sources: SettingSources) -> Renewal {
-        let pairs = sources.pairs().unwrap_or_default();
-        let stamps = stamps(&sources, &pairs);
+        let settings = sources.settings().unwrap_or_default();
+        let stamps = stamps(&sources, &settings);
         Renewal { sources, stamps }
     }
 
@@ -77,9 +64,9 @@ impl Renewal {
         if self.stamps.iter().all(|(file, known)| Stamp::of(file) == *known) {
             return;
         }
-        let outcome = self.sources.pairs().and_then(|pairs| {
-            self.stamps = stamps(&self.sources, &pairs);
-            writer.reconfigure(pairs).map_err(|error: TopicError| error.to_string())
+        let outcome = self.sources.settings().and_then(|settings| {
+            self.stamps = stamps(&self.sources, &settings);
+            writer.reconfigure(settings).map_err(|error: TopicError| error.to_string())
         });
         match outcome {
             Ok(()) => tracing::info!("Kafka settings read again."),
@@ -93,8 +80,9 @@ impl Renewal {
     }
 }
 
-fn stamps(sources: &SettingSources, pairs: &Pairs) -> Vec<(PathBuf, Stamp)> {
-    let named = pairs.iter().filter(|(name, _)| FILES.contains(&name.as_str())).map(|(_, file)| PathBuf::from(file));
+fn stamps(sources: &SettingSources, settings: &[Setting]) -> Vec<(PathBuf, Stamp)> {
+    let named = settings.iter().filter(|setting| FILES.contains(&setting.name()));
+    let named = named.map(|setting| PathBuf::from(setting.reveal()));
     sources.file.clone().into_iter().chain(named).map(|file| (file.clone(), Stamp::of(&file))).collect()
 }
 
@@ -109,11 +97,7 @@ mod tests {
     fn sources(file: &Path) -> SettingSources {
         let read = |file: &Path| {
             let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
-            Ok(text
-                .lines()
-                .filter_map(|line| line.split_once('='))
-                .map(|(a, b)| (a.to_owned(), b.to_owned()))
-                .collect())
+            Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
         };
         SettingSources { file: Some(file.to_owned()), read: Some(read), given: vec![] }
     }
@@ -143,7 +127,7 @@ mod tests {
 
     #[test]
     fn debug_form_shows_no_value() {
-        let given = vec![("sasl.password".to_owned(), "hunter2".to_owned())];
+        let given = vec![Setting::new("sasl.password", "hunter2")];
 
         let shown = format!("{:?}", SettingSources { given, ..SettingSources::default() });
 

@@ -95,7 +95,7 @@ async fn a_closed_sink_stores_nothing() {
 #[tokio::test]
 async fn a_wrong_setting_opens_no_sink() {
     let mut settings = nowhere();
-    settings.writer.settings.push(("no.such.setting".to_owned(), String::new()));
+    settings.writer.settings.push(tributary_topic::Setting::new("no.such.setting", ""));
 
     assert!(matches!(KafkaSink::open(settings), Err(TopicError::Setting { .. })));
 }
