@@ -50,6 +50,7 @@ pub(crate) fn look() -> Result<Findings> {
     };
     let mut findings = look_at_images(&files, &versions);
     findings.extend(look_at_services(&files, &|path| parts::workspace_root().join(path).exists()));
+    findings.extend(look_at_rights(&files));
     findings.extend(look_at_envoy(&files));
     Ok(findings)
 }
@@ -122,6 +123,39 @@ fn look_at_services(files: &Files, exists: &dyn Fn(&Path) -> bool) -> Findings {
         }
     }
     findings
+}
+
+/// No service has a right that it does not need, and no image of ours runs as root.
+fn look_at_rights(files: &Files) -> Findings {
+    let mut findings = Findings::default();
+    for (name, service) in services(&files.compose) {
+        let problem = right_problem(service);
+        findings.add(problem.map(|problem| format!("docker-compose.yml: service {name}: {problem}")));
+    }
+    let last = stages(&files.dockerfile).into_iter().filter(|(_, _, name)| name.as_deref() != Some("build"));
+    for (line, image, name) in last {
+        // The official Envoy starts as root and steps down by itself; compose gives it its user.
+        let steps_down = image.ends_with(":nonroot") || name.as_deref() == Some("envoy");
+        findings.add((!steps_down).then(|| format!("Dockerfile:{line}: image {image} runs as root")));
+    }
+    findings
+}
+
+/// What a service may do that it need not. An image of somebody else (Kafka's) writes to its root when it starts.
+fn right_problem(service: &Value) -> Option<&'static str> {
+    let merged = service.get("<<");
+    let field = |name: &str| service.get(name).or_else(|| merged.and_then(|merged| merged.get(name)));
+    let lists = |name: &str, word: &str| texts(field(name)).any(|text| text == word);
+    if !lists("cap_drop", "ALL") || field("cap_add").is_some() {
+        return Some("it has capabilities");
+    }
+    if !lists("security_opt", "no-new-privileges:true") {
+        return Some("it may get new privileges");
+    }
+    if service.get("build").is_some() && field("read_only") != Some(&Value::Bool(true)) {
+        return Some("its root is writable");
+    }
+    (field("privileged").is_some() || field("user") == Some(&Value::from("root"))).then_some("it runs with all rights")
 }
 
 fn look_at_envoy(files: &Files) -> Findings {

@@ -113,3 +113,28 @@ fn capabilities_that_differ_are_named() {
 
     assert_eq!(problems(&files), ["envoy/envoy.yaml and filter/capabilities.txt differ in: proxy_done, proxy_log"]);
 }
+
+#[test]
+fn rights_that_nobody_needs_are_found() {
+    let locked = json!({"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "read_only": true});
+    let with = |name: &str, value: serde_json::Value| {
+        let mut service = json!({"build": {}, "<<": locked});
+        service[name] = value;
+        right_problem(&service)
+    };
+
+    assert_eq!(with("x", json!(1)), None);
+    assert_eq!(with("cap_drop", json!([])), Some("it has capabilities"));
+    assert_eq!(with("cap_add", json!(["NET_ADMIN"])), Some("it has capabilities"));
+    assert_eq!(with("security_opt", json!([])), Some("it may get new privileges"));
+    assert_eq!(with("read_only", json!(false)), Some("its root is writable"));
+    assert_eq!(with("privileged", json!(true)), Some("it runs with all rights"));
+    assert_eq!(with("user", json!("root")), Some("it runs with all rights"));
+
+    let mut files = right();
+    files.compose = json!({});
+    files.dockerfile =
+        "FROM rust:1.95 AS build\nFROM a:nonroot AS one\nFROM envoyproxy/envoy:v1 AS envoy\nFROM b:1 AS two\n"
+            .to_owned();
+    assert_eq!(look_at_rights(&files).problems, ["Dockerfile:4: image b:1 runs as root"]);
+}
