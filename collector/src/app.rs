@@ -25,6 +25,7 @@ use crate::{
     batches::Batches,
     body::BodyLimits,
     budget::Budget,
+    computing::Computers,
     door::Door,
     ingest,
     lines::LineLimits,
@@ -70,6 +71,8 @@ pub(crate) struct App {
     pub limits: Limits,
     /// Bytes of bodies in flight.
     pub budget: Arc<Budget>,
+    /// The threads that unpack and judge large posts.
+    pub computers: Computers,
     /// The posts that are being stored; they end even if their sender is gone.
     pub posts: TaskTracker,
     /// What the server counts.
@@ -91,6 +94,7 @@ impl App {
             wall: Arc::new(wall),
             limits,
             budget: Budget::new(limits.max_bytes_in_flight),
+            computers: Computers::start(),
             posts: TaskTracker::new(),
             connections: ConnectionCounts::default(),
             store_seconds: store_seconds(),

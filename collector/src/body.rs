@@ -1,12 +1,15 @@
 //! The body of a post: read and unpacked, under limits of size and time.
 
-use std::{io::Read, time::Duration};
+use std::{
+    io::{self, Read},
+    time::Duration,
+};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 
-use crate::{budget::Held, error::Refusal, post::Encoding};
+use crate::{budget::Held, error::Refusal, gzip::Members, post::Encoding};
 
 /// log2 of the largest zstd window taken: 8 MiB, what RFC 8878 §3.1.1.1.2 tells decoders to support.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
@@ -102,31 +105,58 @@ pub(crate) fn unpack(body: Bytes, encoding: Encoding, limits: &BodyLimits, held:
     match encoding {
         Encoding::Identity if body.len() > limit => Err(Refusal::UnpackedTooLarge { limit }),
         Encoding::Identity => Ok(body),
-        Encoding::Gzip => read_unpacked(flate2::read::MultiGzDecoder::new(&*body), limit, held, "not gzip"),
+        Encoding::Gzip => {
+            let decoder = || Ok(Members::new(&body));
+            Unpacking { limit, wrong: "not gzip" }.all(decoder, held)
+        }
         Encoding::Zstd => {
-            let decoder = zstd::stream::read::Decoder::with_buffer(&*body);
-            let mut decoder = decoder.map_err(|_| Refusal::Body("not zstd"))?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|_| Refusal::Body("not zstd"))?;
-            read_unpacked(decoder, limit, held, "not zstd, or of a window over 8 MiB")
+            let wrong = "not zstd, or of a window over 8 MiB";
+            let decoder = || {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(&*body)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+                Ok(decoder)
+            };
+            Unpacking { limit, wrong }.all(decoder, held)
         }
     }
 }
 
-fn read_unpacked(mut from: impl Read, limit: usize, held: &mut Held, wrong: &'static str) -> Result<Bytes, Refusal> {
-    let mut out = Vec::new();
-    let mut chunk = vec![0; 32 * 1024];
-    loop {
-        let count = from.read(&mut chunk).map_err(|_| Refusal::Body(wrong))?;
-        if count == 0 {
-            return Ok(out.into());
-        }
-        if out.len() + count > limit {
-            return Err(Refusal::UnpackedTooLarge { limit });
-        }
-        if !held.take(count) {
+/// How one body is unpacked.
+struct Unpacking {
+    /// Bytes that it may become.
+    limit: usize,
+    /// What is said of a body that is not what it seems.
+    wrong: &'static str,
+}
+
+impl Unpacking {
+    /// The whole of it. `decoder` begins anew each time it is called.
+    ///
+    /// Twice: it is measured before any of it is kept. So a bomb costs time and no memory, and what is kept is as large as
+    /// it has to be. Our own filter does not pack its posts; who does saves more on the way than this costs.
+    fn all<R: Read>(&self, decoder: impl Fn() -> io::Result<R>, held: &mut Held) -> Result<Bytes, Refusal> {
+        let wrong = |_| Refusal::Body(self.wrong);
+        let bytes = self.measure(decoder().map_err(wrong)?)?;
+        if !held.take(bytes) {
             return Err(Refusal::Busy { lines: 0 });
         }
-        out.extend_from_slice(chunk.get(..count).unwrap_or_default());
+        let mut out = Vec::with_capacity(bytes);
+        decoder().map_err(wrong)?.take(bytes as u64).read_to_end(&mut out).map_err(wrong)?;
+        Ok(out.into())
+    }
+
+    /// How large it is. Nothing is kept, and no more is read than the limit and a piece.
+    fn measure(&self, mut from: impl Read) -> Result<usize, Refusal> {
+        let (mut bytes, mut piece) = (0, vec![0; 32 * 1024]);
+        loop {
+            match from.read(&mut piece).map_err(|_| Refusal::Body(self.wrong))? {
+                0 => return Ok(bytes),
+                count => bytes += count,
+            }
+            if bytes > self.limit {
+                return Err(Refusal::UnpackedTooLarge { limit: self.limit });
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
+use tokio::{task::JoinHandle, time::Instant};
 use tributary_topic::TopicError;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     auth::{TokenError, Tokens},
     door::{Door, Exposure},
     server::{
-        Server,
+        self, Server,
         tls::{Tls, TlsError},
     },
     settings::{Settings, SettingsError},
@@ -107,7 +107,7 @@ impl Collector {
             (None, None) => return Err(StartError::NoSink),
         };
         let listen = |source| StartError::Listen { address: settings.listen, source };
-        let listener = match TcpListener::bind(settings.listen).await {
+        let listener = match server::listen(settings.listen) {
             Ok(listener) => listener,
             Err(error) => {
                 // Nothing was stored yet, so it ends at once; but it has to be waited for, or its file stays locked.

@@ -13,6 +13,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tributary_http_types::{Fields, HttpExchange};
 
+use crate::gzip::Members;
+
 /// Codings that are undone one after the other for one body, at most.
 const MAX_CODINGS: usize = 4;
 
@@ -175,7 +177,7 @@ impl Coding {
 
     fn undo(self, packed: &[u8], extent: Extent, max_bytes: usize) -> Result<Vec<u8>, Left> {
         match self {
-            Coding::Gzip => read_limited(flate2::read::MultiGzDecoder::new(packed), extent, max_bytes),
+            Coding::Gzip => read_limited(Members::new(packed), extent, max_bytes),
             // Meant is the zlib format, but raw deflate is found in the wild too (RFC 9110 §8.4.1.2, note).
             Coding::Deflate => match read_limited(flate2::read::ZlibDecoder::new(packed), extent, max_bytes) {
                 Err(Left::Corrupt) => read_limited(flate2::read::DeflateDecoder::new(packed), extent, max_bytes),

@@ -122,9 +122,9 @@ async fn judge(app: &Arc<App>, body: Bytes, encoding: Encoding, mut held: Held) 
         if !lines.has_packed_bodies {
             return Ok(Judged { lines, bodies: DecodeCounts::default(), _held: held });
         }
-        return compute(move || Ok(unpacked(lines, &limits.lines, &wall, held))).await;
+        return compute(app, move || Ok(unpacked(lines, &limits.lines, &wall, held))).await;
     }
-    compute(move || {
+    compute(app, move || {
         let body = body::unpack(body, encoding, &limits.body, &mut held)?;
         Ok(unpacked(lines::judge(&body, &limits.lines, &wall)?, &limits.lines, &wall, held))
     })
@@ -139,9 +139,13 @@ fn unpacked(mut lines: Lines, limits: &lines::LineLimits, wall: &Wall, held: Hel
     Judged { lines, bodies, _held: held }
 }
 
-async fn compute(work: impl FnOnce() -> Result<Judged, Refusal> + Send + 'static) -> Result<Judged, Refusal> {
-    // It does not panic; a runtime that ends promises nothing.
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Refusal::Busy { lines: 0 }))
+async fn compute(
+    app: &App,
+    work: impl FnOnce() -> Result<Judged, Refusal> + Send + 'static,
+) -> Result<Judged, Refusal> {
+    // Too long a queue is the same as too much in flight: nothing was stored.
+    let turn = tokio::time::timeout(app.limits.answer_within, app.computers.compute(work)).await;
+    turn.ok().flatten().unwrap_or(Err(Refusal::Busy { lines: 0 }))
 }
 
 async fn store_judged(app: &App, sender: Option<&Sender>, judged: Judged) -> Result<Receipt, Refusal> {

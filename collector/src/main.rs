@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tributary_collector::{Collector, Command, Settings, StartError, fail_point, health, log};
+use tributary_collector::{Collector, Command, Settings, StartError, fail_point, health, log, open_files};
 
 /// `EX_USAGE` of sysexits.h: a setting is wrong.
 const EXIT_USAGE: u8 = 64;
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         eprintln!("error: --log-level: {error}");
         return ExitCode::from(EXIT_USAGE);
     }
+    open_files::take_all();
     let _fail_points = fail_point::set_up();
     match run(&settings) {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,14 +6,16 @@
 use std::{
     convert::Infallible,
     future::{Future as _, poll_fn},
+    io,
+    net::SocketAddr,
     pin::pin,
     sync::{Arc, atomic::Ordering},
     task::Poll,
     time::{Duration, Instant},
 };
 
-use axum::{Router, body::Body};
-use http::Request;
+use axum::{Router, body::Body, response::IntoResponse as _};
+use http::{Request, StatusCode};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -21,7 +23,7 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     time::{sleep, sleep_until, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -50,12 +52,34 @@ pub struct ServerLimits {
     pub header_within: Duration,
     /// Without a request.
     pub max_idle: Duration,
-    /// Bytes of the head of a request.
+    /// For the client to read on, when an answer waits to be written.
+    pub write_within: Duration,
+    /// Bytes of the head of a request, as HTTP/1.1 writes it.
     pub max_header_bytes: u32,
     /// Headers of a request.
     pub max_headers: usize,
     /// Requests at a time on one HTTP/2 connection.
     pub max_streams: u32,
+}
+
+/// Connections that wait to be taken; more are tried again by their kernels.
+const BACKLOG: u32 = 1024;
+
+/// Bytes of answers that the kernel keeps for a client (it doubles them): some hundred receipts. Left alone it keeps
+/// megabytes, and whoever asks for `/metrics` and never reads would have us write it hundreds of times.
+const SEND_BUFFER_BYTES: u32 = 64 * 1024;
+
+/// Opens the port. Needs a runtime.
+///
+/// # Errors
+/// The address is taken, or not ours.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // The port of a collector that has just ended is free for the next one.
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// A server that can be ended.
@@ -173,6 +197,7 @@ impl Server {
 
     async fn http(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, client: Option<Arc<Client>>) {
         let activity = Arc::new(Activity::new(Instant::now()));
+        let max_header_bytes = self.limits.max_header_bytes as usize;
         let service = {
             let (activity, router) = (Arc::clone(&activity), self.router.clone());
             service_fn(move |mut request: Request<Incoming>| {
@@ -180,9 +205,14 @@ impl Server {
                     request.extensions_mut().insert(Arc::clone(client));
                 }
                 let under_way = Activity::request(&activity, request.version());
-                let answer = router.clone().call(request.map(Body::new));
+                // The reader of HTTP/1 takes in more at a time than it has to; here the bound is exact.
+                let fits = head_bytes(&request) <= max_header_bytes;
+                let answer = fits.then(|| router.clone().call(request.map(Body::new)));
                 async move {
-                    let answer = answer.await;
+                    let answer = match answer {
+                        Some(answer) => answer.await,
+                        None => Ok(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response()),
+                    };
                     drop(under_way);
                     answer as Result<_, Infallible>
                 }
@@ -233,6 +263,17 @@ impl Server {
     fn count_time_out(&self) {
         self.app.connections.timed_out.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Bytes of a head as HTTP/1.1 writes it: the line of the request, a line for each header, and an empty one.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let absolute = uri.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let line = request.method().as_str().len() + absolute + authority + target + "  HTTP/1.1\r\n".len();
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    line + headers.sum::<usize>() + "\r\n".len()
 }
 
 /// How a connection came to its end.

@@ -334,6 +334,7 @@ impl Settings {
             tls_handshake_within: limits.tls_handshake_timeout,
             header_within: limits.header_timeout,
             max_idle: limits.idle_timeout,
+            write_within: limits.write_timeout,
             max_header_bytes: u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX),
             max_headers: size(limits.max_headers),
             max_streams: limits.max_streams,

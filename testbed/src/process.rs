@@ -278,10 +278,23 @@ impl Process {
     /// # Errors
     /// It has ended, or this system has no `/proc`.
     pub fn peak_memory_bytes(&self) -> Result<u64> {
+        self.memory("VmHWM")
+    }
+
+    /// The memory that it holds now, in bytes (`VmRSS` of Linux).
+    ///
+    /// # Errors
+    /// As [`peak_memory_bytes`](Self::peak_memory_bytes).
+    pub fn memory_bytes(&self) -> Result<u64> {
+        self.memory("VmRSS")
+    }
+
+    fn memory(&self, name: &str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id))
             .with_context(|| format!("read the memory of {}", self.name))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM in /proc")?;
-        let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().context("VmHWM")?;
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(':').map(str::to_owned);
+        let value = status.lines().find_map(value).with_context(|| format!("no {name} in /proc"))?;
+        let kibibytes: u64 = value.trim().trim_end_matches("kB").trim().parse().context("memory")?;
         Ok(kibibytes * 1024)
     }
 

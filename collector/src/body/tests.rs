@@ -30,6 +30,34 @@ fn unpacked(body: Bytes, encoding: Encoding) -> Result<Bytes, Refusal> {
     unpack(body, encoding, &LIMITS, &mut Held::new(&Budget::new(1 << 20)))
 }
 
+const LARGE: BodyLimits =
+    BodyLimits { max_encoded_bytes: 1 << 20, max_decoded_bytes: 8 << 20, timeout: Duration::from_secs(5) };
+
+#[test]
+fn a_bomb_is_found_out_before_it_is_kept() {
+    for (encoding, bomb) in [(Encoding::Gzip, gzip(&[0; 9 << 20])), (Encoding::Zstd, zstd(&[0; 9 << 20]))] {
+        // No room at all: what is kept would be refused as busy.
+        let budget = Budget::new(0);
+
+        let refusal = unpack(bomb, encoding, &LARGE, &mut Held::new(&budget));
+
+        assert!(matches!(refusal, Err(Refusal::UnpackedTooLarge { limit }) if limit == 8 << 20), "{encoding:?}");
+    }
+}
+
+#[test]
+fn a_body_as_large_as_it_may_be_is_unpacked_whole() {
+    let line = b"{\"request\":{\"method\":\"get\"}}\n";
+    let body: Vec<u8> = line.iter().copied().cycle().take(8 << 20).collect();
+    for (encoding, packed) in [(Encoding::Gzip, gzip(&body)), (Encoding::Zstd, zstd(&body))] {
+        let budget = Budget::new(8 << 20);
+
+        let unpacked = unpack(packed, encoding, &LARGE, &mut Held::new(&budget)).expect("within the limit");
+
+        assert!(unpacked == body, "{encoding:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_body_at_the_limit_is_read_and_one_over_it_is_not() {
     assert_eq!(read_whole(vec![vec![b'x'; 999], vec![b'x']]).await.map(|body| body.len()).ok(), Some(1000));

@@ -1,7 +1,5 @@
 //! The server on real sockets of the loopback.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
@@ -35,6 +33,7 @@ const RELAXED: ServerLimits = ServerLimits {
     tls_handshake_within: NEVER,
     header_within: NEVER,
     max_idle: NEVER,
+    write_within: NEVER,
     max_header_bytes: 8192,
     max_headers: 20,
     max_streams: 10,
@@ -74,7 +73,7 @@ impl Rig {
         let door = Door::new(None, tls.clone(), Exposure::None);
         let app = App::new(Arc::clone(&sink) as Arc<dyn Sink>, door, crate::wall::Wall::default(), posts);
         let server = Server::new(Arc::clone(&app), tls, limits);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let serving = tokio::spawn(Arc::clone(&server).serve(listener));
         Rig { address, sink, app, server, serving }
@@ -254,19 +253,42 @@ async fn a_body_that_is_too_large_gets_its_answer_too() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_refused() {
+async fn a_head_at_its_limits_passes_and_one_over_them_is_refused() {
     let rig = Rig::new(RELAXED).await;
-    let header = |bytes: usize| {
-        format!("GET /live HTTP/1.1\r\nhost: c\r\nconnection: close\r\nx: {}\r\n\r\n", "x".repeat(bytes))
-    };
-    let headers = |count: usize| {
-        format!("GET /live HTTP/1.1\r\nhost: c\r\nconnection: close\r\n{}\r\n", "x: y\r\n".repeat(count))
-    };
+    let bare = "GET /live HTTP/1.1\r\nhost: c\r\nconnection: close\r\n";
+    let bytes = |all: usize| format!("{bare}x: {}\r\n\r\n", "x".repeat(all - bare.len() - "x: \r\n\r\n".len()));
+    let headers = |all: usize| format!("{bare}{}\r\n", "x: y\r\n".repeat(all - 2));
 
-    assert!(rig.answer(&header(7000)).await.starts_with("HTTP/1.1 200 "));
-    assert!(rig.answer(&header(9000)).await.starts_with("HTTP/1.1 431 "));
-    assert!(rig.answer(&headers(18)).await.starts_with("HTTP/1.1 200 "));
-    assert!(rig.answer(&headers(21)).await.starts_with("HTTP/1.1 431 "));
+    for (head, status) in [
+        (bytes(8191), 200),
+        (bytes(8192), 200),
+        (bytes(8193), 431),
+        (bytes(20_000), 431),
+        (headers(19), 200),
+        (headers(20), 200),
+        (headers(21), 431),
+    ] {
+        let answer = rig.answer(&head).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{} bytes: {answer}", head.len());
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answers_is_closed() {
+    let rig = Rig::new(ServerLimits { write_within: SHORT, ..RELAXED }).await;
+    let mut stream = rig.connect().await;
+    let requests = "GET /metrics HTTP/1.1\r\nhost: c\r\n\r\n".repeat(1000);
+
+    // It may be closed before all of them are sent.
+    let asked = timeout(NEVER, async { while stream.write_all(requests.as_bytes()).await.is_ok() {} });
+    asked.await.expect("closed");
+
+    let deadline = Instant::now() + NEVER;
+    while rig.timed_out() == 0 {
+        assert!(Instant::now() < deadline, "not counted");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.app.connections.open.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ struct State {
     quiet_since: Instant,
     /// When the first byte came after that: the beginning of a head.
     head_since: Option<Instant>,
+    /// Since when the client has not read what is to be written to it.
+    stalled_since: Option<Instant>,
 }
 
 /// When a connection has to be looked at.
@@ -42,7 +44,14 @@ pub(super) enum Due {
 
 impl Activity {
     pub(super) fn new(now: Instant) -> Activity {
-        Activity(Mutex::new(State { under_way: 0, requests: 0, is_http2: false, quiet_since: now, head_since: None }))
+        Activity(Mutex::new(State {
+            under_way: 0,
+            requests: 0,
+            is_http2: false,
+            quiet_since: now,
+            head_since: None,
+            stalled_since: None,
+        }))
     }
 
     /// A request begins; it ends when the value is dropped.
@@ -58,6 +67,14 @@ impl Activity {
         let mut state = self.lock();
         if state.under_way == 0 && state.head_since.is_none() {
             state.head_since = Some(now);
+        }
+    }
+
+    fn written(&self, outcome: &Poll<io::Result<impl Sized>>, now: Instant) {
+        let mut state = self.lock();
+        match outcome {
+            Poll::Pending => _ = state.stalled_since.get_or_insert(now),
+            Poll::Ready(_) => state.stalled_since = None,
         }
     }
 
@@ -77,6 +94,8 @@ impl Activity {
             (0, _) if state.requests == 0 => state.quiet_since + limits.first_byte_within,
             (0, _) => state.quiet_since + limits.max_idle,
         };
+        // Whoever does not read gets no further answers either, whatever is under way for it.
+        let due = state.stalled_since.map_or(due, |since| due.min(since + limits.write_within));
         if due <= now { Due::Now } else { Due::At(due) }
     }
 
@@ -119,11 +138,15 @@ impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
 
 impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.activity.written(&outcome, Instant::now());
+        outcome
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        self.activity.written(&outcome, Instant::now());
+        outcome
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -135,7 +158,9 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.activity.written(&outcome, Instant::now());
+        outcome
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -153,6 +178,7 @@ mod tests {
         tls_handshake_within: Duration::from_secs(5),
         header_within: Duration::from_secs(10),
         max_idle: Duration::from_secs(60),
+        write_within: Duration::from_secs(20),
         max_header_bytes: 32 * 1024,
         max_headers: 100,
         max_streams: 64,
@@ -189,6 +215,22 @@ mod tests {
         let _request = Activity::request(&activity, Version::HTTP_11);
 
         assert_eq!(activity.due(&LIMITS, start + seconds(1000)), Due::At(start + seconds(1001)));
+    }
+
+    #[test]
+    fn an_answer_that_is_not_read_is_due_though_requests_are_under_way() {
+        let start = Instant::now();
+        let activity = Arc::new(Activity::new(start));
+        let _request = Activity::request(&activity, Version::HTTP_2);
+        let pending: Poll<io::Result<usize>> = Poll::Pending;
+
+        activity.written(&pending, start);
+        activity.written(&pending, start + seconds(15));
+        assert_eq!(activity.due(&LIMITS, start + seconds(20)), Due::Now);
+        activity.written(&Poll::Ready(Ok(1)), start + seconds(19));
+        activity.written(&pending, start + seconds(20));
+
+        assert_eq!(activity.due(&LIMITS, start + seconds(39)), Due::At(start + seconds(40)));
     }
 
     #[test]

@@ -84,6 +84,11 @@ pub struct LimitSettings {
     #[arg(value_parser = duration::<100, 3_600_000>)]
     pub idle_timeout: Duration,
 
+    /// How long a client may keep an answer from being written by not reading, 100ms to 10m
+    #[arg(long, env = "TRIBUTARY_WRITE_TIMEOUT", default_value = "10s", value_name = "TIME")]
+    #[arg(value_parser = duration::<100, 600_000>)]
+    pub write_timeout: Duration,
+
     /// Bytes of a request's head, 8KiB to 1MiB
     #[arg(long, env = "TRIBUTARY_MAX_HEADER_BYTES", default_value = "32KiB", value_name = "SIZE")]
     #[arg(value_parser = bytes::<8192, 1_048_576>)]

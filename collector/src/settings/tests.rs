@@ -91,6 +91,7 @@ fn each_bound_is_checked_at_its_edge() {
         ("--tls-handshake-timeout", "100ms", "99ms", "10m", "601s"),
         ("--header-timeout", "100ms", "99ms", "10m", "601s"),
         ("--idle-timeout", "100ms", "99ms", "1h", "3601s"),
+        ("--write-timeout", "100ms", "99ms", "10m", "601s"),
         ("--max-header-bytes", "8KiB", "8191", "1MiB", "1048577"),
         ("--max-headers", "16", "15", "1000", "1001"),
         ("--max-connections", "1", "0", "1000000", "1000001"),

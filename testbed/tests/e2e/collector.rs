@@ -106,7 +106,7 @@ fn topic(name: &str) -> String {
 }
 
 /// A collector without an Envoy, on a new topic of the shared Kafka; and what came out of it.
-async fn alone(
+pub(crate) async fn alone(
     bed: &Bed,
     name: &str,
     change: impl FnOnce(CollectorBuilder) -> CollectorBuilder,
@@ -163,12 +163,12 @@ fn came_out(lines: &[Line], expected: &[String]) -> Result<()> {
 }
 
 /// `GET /v1/accounting` as JSON, with all its fields.
-async fn account(collector: &Collector) -> Result<Value> {
+pub(crate) async fn account(collector: &Collector) -> Result<Value> {
     collector.call(&Call::get("/v1/accounting")).await?.json()
 }
 
 /// A number of the account.
-fn number(account: &Value, pointer: &str) -> Result<u64> {
+pub(crate) fn number(account: &Value, pointer: &str) -> Result<u64> {
     account.pointer(pointer).and_then(Value::as_u64).with_context(|| format!("no {pointer} in {account}"))
 }
 
