@@ -148,7 +148,7 @@ fn main() {
                     }
                 }));
             }
-            let [written, masked, checked, wall] = [0, 1, 2, 3].map(|at| least(&times[at]));
+            let [written, masked, checked, wall] = times.each_ref().map(|of| least(of));
             let row = format!("{name}, {} B of JSON", body.len());
             println!(
                 "{row:<34}{written:>10}{masked:>10}{:>8}{checked:>12}{:>10}",
