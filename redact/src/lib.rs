@@ -41,6 +41,7 @@ mod form;
 mod header;
 mod json;
 mod masker;
+mod memo;
 mod multipart;
 mod names;
 mod patterns;

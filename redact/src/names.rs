@@ -7,7 +7,10 @@
 //! Source: the lists of Sentry, OpenTelemetry, Datadog, Elastic and of HAR sanitizers, joined; what they have that
 //! catches harmless names is left out, and why stands at the rule.
 
-use crate::words::{Small, Words};
+use crate::{
+    memo,
+    words::{Small, Words},
+};
 
 /// Where a name stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +82,7 @@ pub(crate) fn is_sensitive_always(name: &str) -> bool {
 
 impl Names {
     pub(crate) fn judge(&self, name: &[u8], field: Field) -> Judged {
-        let judged = built_in(name, field);
+        let judged = memo::judged(name, field, built_in);
         if judged.verdict == Verdict::All || (self.extra.is_empty() && self.allow.is_empty()) {
             return judged;
         }

@@ -110,12 +110,39 @@ pub(crate) fn find(text: &[u8], at: usize, end: End) -> Option<Range<usize>> {
         b'B' | b'b' => bearer_or_basic(from, end),
         _ => None,
     };
-    // Two bytes tell nearly every word from all of them.
-    let begins = |(start, ..): &&Prefixed| start.first() == from.first() && start.get(1) == from.get(1);
-    let found = found.or_else(|| PREFIXED.iter().filter(begins).find_map(|pattern| prefixed(from, pattern, end)));
-    let found = found?;
+    let found = found.or_else(|| beginning_with(from).find_map(|pattern| prefixed(from, pattern, end)))?;
     let place = at.saturating_add(found.start)..at.saturating_add(found.end);
     Some(place).filter(|place| !is_masked(text.get(place.clone()).unwrap_or_default()))
+}
+
+/// For each first byte the patterns that begin with it, as bits by their place in [`PREFIXED`].
+const BY_FIRST: [u64; 256] = by_first();
+
+#[allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "it runs in the compiler, which would say so"
+)]
+const fn by_first() -> [u64; 256] {
+    let mut bits = [0; 256];
+    let mut place = 0;
+    while place < PREFIXED.len() {
+        bits[PREFIXED[place].0[0] as usize] |= 1 << place;
+        place += 1;
+    }
+    bits
+}
+
+/// The patterns whose first two bytes stand here: they tell nearly every word from all of them.
+fn beginning_with(from: &[u8]) -> impl Iterator<Item = &'static Prefixed> {
+    let (first, second) = (from.first().copied().unwrap_or_default(), from.get(1).copied());
+    let mut bits = BY_FIRST.get(usize::from(first)).copied().unwrap_or_default();
+    std::iter::from_fn(move || {
+        let place = usize::try_from(bits.trailing_zeros()).ok().filter(|_| bits != 0)?;
+        bits &= bits.wrapping_sub(1);
+        PREFIXED.get(place)
+    })
+    .filter(move |(start, ..)| start.get(1).copied() == second)
 }
 
 fn run_len(text: &[u8], has: impl Fn(u8) -> bool) -> usize {

@@ -1,0 +1,105 @@
+//! Judgements on names that came before.
+//!
+//! Traffic says the same names again and again: headers with each request, keys with each element of an array. What a name
+//! says depends on nothing but the name and its place, so it is remembered: in one table a thread, of fixed size, in which
+//! a newer name takes the place of an older one. Names are compared whole; the hash only finds the place.
+
+use std::cell::RefCell;
+
+use crate::names::{Field, Judged};
+
+/// Names that are remembered, a power of two. Some 16 KiB a thread.
+const SLOTS: usize = 256;
+
+/// The longest name that is remembered, in bytes.
+const LONGEST: usize = 40;
+
+#[derive(Clone, Copy)]
+struct Slot {
+    name: [u8; LONGEST],
+    len: usize,
+    field: Field,
+    judged: Judged,
+}
+
+impl Slot {
+    /// Of the empty name, which nobody asks for.
+    const EMPTY: Slot = Slot { name: [0; LONGEST], len: 0, field: Field::Header, judged: Judged::HARMLESS };
+
+    fn new(name: &[u8], field: Field, judged: Judged) -> Slot {
+        let mut slot = Slot { len: name.len().min(LONGEST), field, judged, ..Slot::EMPTY };
+        slot.name.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+        slot
+    }
+
+    fn is_of(&self, name: &[u8], field: Field) -> bool {
+        self.field == field && self.name.get(..self.len) == Some(name)
+    }
+}
+
+thread_local! {
+    static TABLE: RefCell<Vec<Slot>> = RefCell::new(vec![Slot::EMPTY; SLOTS]);
+}
+
+/// What `judge` says of this name in this place; it is asked once for names that come often.
+pub(crate) fn judged(name: &[u8], field: Field, judge: impl FnOnce(&[u8], Field) -> Judged) -> Judged {
+    if name.is_empty() || name.len() > LONGEST {
+        return judge(name, field);
+    }
+    TABLE.with(|table| {
+        let Ok(mut table) = table.try_borrow_mut() else { return judge(name, field) };
+        let Some(slot) = table.get_mut(place_of(name, field)) else { return judge(name, field) };
+        if !slot.is_of(name, field) {
+            *slot = Slot::new(name, field, judge(name, field));
+        }
+        slot.judged
+    })
+}
+
+/// FNV-1a, folded.
+fn place_of(name: &[u8], field: Field) -> usize {
+    let mix = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    let hash = name.iter().fold(0x811c_9dc5 ^ field as u32, mix);
+    usize::try_from(hash ^ hash >> 15).unwrap_or_default() & (SLOTS - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_judged_once_and_for_each_place_by_itself() {
+        let mut asked = 0;
+        let mut ask = |name: &[u8], field| {
+            judged(name, field, |_, field| {
+                asked += 1;
+                if field == Field::Header { Judged::ALL } else { Judged::HARMLESS }
+            })
+        };
+
+        for _ in 0..3 {
+            assert_eq!(ask(b"x-of-this-test", Field::Header), Judged::ALL);
+            assert_eq!(ask(b"x-of-this-test", Field::Json), Judged::HARMLESS);
+        }
+        assert_eq!(asked, 2);
+    }
+
+    #[test]
+    fn names_that_share_a_place_are_told_apart() {
+        let name = |number: u32| format!("name-{number}").into_bytes();
+        let judge = |name: &[u8], _| if name.ends_with(b"7") { Judged::ALL } else { Judged::TEXT };
+
+        for number in (0..5_000).chain(0..5_000) {
+            let name = name(number);
+            assert_eq!(judged(&name, Field::Form, judge), judge(&name, Field::Form), "{number}");
+        }
+    }
+
+    #[test]
+    fn long_names_and_the_empty_one_are_judged_each_time() {
+        for name in [vec![], vec![b'a'; LONGEST + 1]] {
+            assert_eq!(judged(&name, Field::Query, |_, _| Judged::TEXT), Judged::TEXT);
+            assert_eq!(judged(&name, Field::Query, |_, _| Judged::ALL), Judged::ALL);
+        }
+    }
+}
