@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::wall::{Wall, WallError};
 
-/// See [`Wall`].
+/// What posted lines are masked with before they are stored.
 #[derive(Clone, Debug, Args)]
 pub struct RedactionFlags {
     /// Whether posted lines are masked before they are stored: "on", or "filter-only" where all of them come from filters
