@@ -145,6 +145,24 @@ impl Kafka {
         self.ready().await
     }
 
+    /// Whether folders of this topic's partitions (`topic-0` …) lie in the broker's data. When it lets go of one it gives
+    /// the folder another name, and deletes it later.
+    ///
+    /// # Errors
+    /// It is not ours, or its data cannot be read.
+    fn has_partitions_of(&self, topic: &str) -> Result<bool> {
+        let Kind::Own(own, _) = &self.kind else { bail!("{NOT_OURS}") };
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        for entry in std::fs::read_dir(own.scratch.file("data")).context("look into the broker's data")? {
+            let name = entry.context("look into the broker's data")?.file_name();
+            let partition = name.to_str().and_then(|name| name.strip_prefix(topic)?.strip_prefix('-'));
+            if partition.is_some_and(is_number) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Kills the broker (SIGKILL); its data and ports stay for [`start_again`](Self::start_again).
     ///
     /// # Errors

@@ -24,12 +24,18 @@ impl Kafka {
         self.administer(TOPICS, &["--create", "--topic", topic, "--partitions", &partitions.to_string()]).await
     }
 
-    /// Deletes a topic. Its metadata may be known to clients a moment longer.
+    /// Deletes a topic, and waits until the broker has let go of its partitions: until then it acknowledges records that
+    /// nobody will ever see. Its metadata may be known to clients a moment longer.
     ///
     /// # Errors
-    /// The tool fails: there is no such topic, for one.
+    /// The tool fails: there is no such topic, for one; or the broker does not let go.
     pub async fn delete_topic(&self, topic: &str) -> Result<()> {
-        self.administer(TOPICS, &["--delete", "--topic", topic]).await
+        self.administer(TOPICS, &["--delete", "--topic", topic]).await?;
+        wait::until("a broker without the topic", TOOL_WITHIN, async || {
+            ensure!(!self.has_partitions_of(topic)?, "it still has partitions of {topic}");
+            Ok(())
+        })
+        .await
     }
 
     /// Changes a setting of a topic: `("max.message.bytes", "2000")`.
