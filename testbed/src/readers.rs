@@ -39,7 +39,12 @@ pub struct Verdict {
     pub read: usize,
     /// Refused for the reason that both readers refuse: an exchange without a response.
     pub without_response: usize,
+    /// Refused by Python, whose JSON parser gives up some thousand levels down: the library reads a body that is JSON.
+    pub too_deep: usize,
 }
+
+/// Levels of JSON that Python's parser always takes (its recursion limit is 1,000 calls, some of which are the library's).
+const PYTHON_TAKES: usize = 900;
 
 /// From now on [`keep`] keeps lines: for test runs, whose readers see all lines at the end.
 pub fn start_keeping() {
@@ -107,11 +112,18 @@ impl Reader {
         match answer {
             Answer::Refused(reason) if exchange.response.is_none() => {
                 ensure!(reason == self.refusal_without_response(), "refused for another reason: {reason}");
-                Ok(Verdict { read: 0, without_response: 1 })
+                Ok(Verdict { without_response: 1, ..Verdict::default() })
+            }
+            Answer::Refused(reason)
+                if self == Self::Python
+                    && reason.starts_with("RecursionError: ")
+                    && levels_of_bodies(&exchange) > PYTHON_TAKES =>
+            {
+                Ok(Verdict { too_deep: 1, ..Verdict::default() })
             }
             Answer::Refused(reason) => bail!("refused: {reason}"),
             Answer::Read(read) => match differences(self, &exchange, read).as_slice() {
-                [] => Ok(Verdict { read: 1, without_response: 0 }),
+                [] => Ok(Verdict { read: 1, ..Verdict::default() }),
                 differences => bail!("{}", differences.join(", ")),
             },
         }
@@ -151,17 +163,53 @@ impl Reader {
     }
 }
 
+/// How deep the bodies nest, brackets in strings not counted.
+fn levels_of_bodies(exchange: &HttpExchange) -> usize {
+    let response = exchange.response.as_ref().and_then(|response| response.body.as_deref());
+    let bodies = [exchange.request.body.as_deref(), response];
+    bodies.into_iter().flatten().map(levels).max().unwrap_or(0)
+}
+
+fn levels(json: &str) -> usize {
+    let (mut open, mut most, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                open += 1;
+                most = most.max(open);
+            }
+            b']' | b'}' if !in_string => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
 impl std::ops::Add for Verdict {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { read: self.read + other.read, without_response: self.without_response + other.without_response }
+        Self {
+            read: self.read + other.read,
+            without_response: self.without_response + other.without_response,
+            too_deep: self.too_deep + other.too_deep,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn levels_are_open_brackets_that_stand_in_no_string() {
+        for (json, expected) in [("", 0), ("1", 0), ("[{}]", 2), (r#"["[[[\"[["]"#, 1), ("[[[", 3), ("[][]{}", 1)] {
+            assert_eq!(levels(json), expected, "{json}");
+        }
+    }
 
     #[test]
     fn only_lines_with_the_identity_that_the_filter_gives_are_kept() {

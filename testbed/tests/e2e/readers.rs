@@ -82,6 +82,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("odd_exchanges_are_read_as_they_are", odd_exchanges_are_read_as_they_are),
         trial("degraded_exchanges_are_read_as_they_are", degraded_exchanges_are_read_as_they_are),
         trial("only_what_has_no_response_is_refused", only_what_has_no_response_is_refused),
+        trial("only_what_nests_too_deep_is_refused_by_python", only_what_nests_too_deep_is_refused_by_python),
         trial("lines_that_a_reader_changes_are_found", lines_that_a_reader_changes_are_found),
     ]
 }
@@ -112,7 +113,7 @@ fn odd_exchanges_are_read_as_they_are() -> Result<()> {
         let verdict = reader.read(&lines)?;
 
         ensure!(
-            verdict == Verdict { read: TARGETS.len() + BODIES.len(), without_response: 0 },
+            verdict == Verdict { read: TARGETS.len() + BODIES.len(), ..Verdict::default() },
             "{reader:?}: {verdict:?}"
         );
     }
@@ -128,7 +129,7 @@ fn degraded_exchanges_are_read_as_they_are() -> Result<()> {
     for reader in READERS {
         let verdict = reader.read(&lines)?;
 
-        ensure!(verdict == Verdict { read: 2, without_response: 0 }, "{reader:?}: {verdict:?}");
+        ensure!(verdict == Verdict { read: 2, ..Verdict::default() }, "{reader:?}: {verdict:?}");
     }
     Ok(())
 }
@@ -142,8 +143,24 @@ fn only_what_has_no_response_is_refused() -> Result<()> {
     for reader in READERS {
         let verdict = reader.read(&lines)?;
 
-        ensure!(verdict == Verdict { read: 1, without_response: 1 }, "{reader:?}: {verdict:?}");
+        ensure!(verdict == Verdict { read: 1, without_response: 1, ..Verdict::default() }, "{reader:?}: {verdict:?}");
     }
+    Ok(())
+}
+
+/// Python's library reads a body that is JSON, as deep as Python's parser goes.
+fn only_what_nests_too_deep_is_refused_by_python() -> Result<()> {
+    let nested = |levels: usize| [vec![b'['; levels], vec![b']'; levels]].concat();
+    let (shallow, deep) = (nested(100), nested(10_000));
+    let mut lines = Vec::new();
+    write(&mut lines, b"/shallow", &shallow, Some(&shallow))?;
+    write(&mut lines, b"/deep", &deep, Some(b""))?;
+
+    let [python, typescript] = [Reader::Python, Reader::TypeScript].map(|reader| reader.read(&lines));
+    let (python, typescript) = (python?, typescript?);
+
+    ensure!(python == Verdict { read: 1, too_deep: 1, ..Verdict::default() }, "{python:?}");
+    ensure!(typescript == Verdict { read: 2, ..Verdict::default() }, "{typescript:?}");
     Ok(())
 }
 
@@ -174,10 +191,11 @@ fn every_line_of_this_run_is_read_as_it_is() -> Result<()> {
 
     for (reader, verdict) in READERS.into_iter().zip(verdicts) {
         let verdict = verdict?;
-        ensure!(verdict.read + verdict.without_response == count, "{reader:?}: {verdict:?} of {count}");
+        let Verdict { read, without_response, too_deep } = verdict;
+        ensure!(read + without_response + too_deep == count, "{reader:?}: {verdict:?} of {count}");
         // Aborts are a few of the shapes; were they most lines, the comparison would prove little.
-        ensure!(verdict.read > verdict.without_response, "{reader:?}: {verdict:?}");
-        println!("{reader:?}: {} lines read, {} without a response", verdict.read, verdict.without_response);
+        ensure!(read > without_response + too_deep, "{reader:?}: {verdict:?}");
+        println!("{reader:?}: {read} lines read, {without_response} without a response, {too_deep} too deep");
     }
     Ok(())
 }
