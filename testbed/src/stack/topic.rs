@@ -11,7 +11,7 @@ use crate::{recordings::Recordings, wait};
 const AT_REST: Duration = Duration::from_secs(2);
 
 impl Stack {
-    /// Reads until nothing new has come for [`AT_REST`]: what nobody writes to any more is known as a whole then. Says how
+    /// Reads until nothing new has come for two seconds: what nobody writes to any more is known as a whole then. Says how
     /// many lines.
     ///
     /// # Errors
