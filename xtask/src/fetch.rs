@@ -23,9 +23,9 @@ pub(crate) const FOR_DEMO: [Part; 3] = [Part::RustTargets, Part::Envoy, Part::Ka
 /// Parts that `check` needs.
 pub(crate) const FOR_CHECK: [Part; 2] = [Part::RustTargets, Part::CargoDeny];
 
-/// Parts that the tests need: all.
+/// Parts that the tests need: all but what only the benchmarks compare with.
 pub(crate) fn for_tests() -> Vec<Part> {
-    PINS.iter().map(|pin| pin.part).collect()
+    PINS.iter().map(|pin| pin.part).filter(|part| *part != Part::NodeKafka).collect()
 }
 
 /// Fetches those of `parts` that are not there.
@@ -87,9 +87,12 @@ pub(crate) fn is_there(part: Part) -> bool {
         Part::Kafka => parts::kafka().is_ok(),
         Part::CargoDeny => parts::cargo_deny().is_ok(),
         Part::RustTargets => recipes::missing_targets().is_ok_and(|missing| missing.is_empty()),
-        Part::WasmBindgen | Part::PythonReader | Part::NodeReader | Part::PythonValidator | Part::NodeValidator => {
-            parts::fetched(part).is_ok_and(|it| it.is_some())
-        }
+        Part::WasmBindgen
+        | Part::PythonReader
+        | Part::NodeReader
+        | Part::PythonValidator
+        | Part::NodeValidator
+        | Part::NodeKafka => parts::fetched(part).is_ok_and(|it| it.is_some()),
     }
 }
 
@@ -103,7 +106,8 @@ fn overridden(part: Part) -> Option<&'static str> {
         | Part::NodeReader
         | Part::PythonValidator
         | Part::NodeValidator
-        | Part::CargoDeny => &[],
+        | Part::CargoDeny
+        | Part::NodeKafka => &[],
     };
     variables.iter().copied().find(|variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty()))
 }
@@ -129,7 +133,10 @@ fn check_tools(wanted: &[Part], missing: &[Part]) -> Result<()> {
             Client::CargoInstall => {}
         }
     }
-    if [Part::WasmBindgen, Part::NodeReader, Part::NodeValidator].iter().any(|part| wanted.contains(part)) {
+    if [Part::WasmBindgen, Part::NodeReader, Part::NodeValidator, Part::NodeKafka]
+        .iter()
+        .any(|part| wanted.contains(part))
+    {
         need(&NODE);
     }
     // Maven runs on Java too, so it is asked for even when the jars are not there yet.

@@ -136,6 +136,14 @@ pub fn node_validator() -> Result<PathBuf> {
     needed(Part::NodeValidator)
 }
 
+/// The folder whose `node_modules` holds `kafkajs` of npm.
+///
+/// # Errors
+/// It was not fetched yet: `cargo xtask fetch node-kafka`.
+pub fn node_kafka() -> Result<PathBuf> {
+    needed(Part::NodeKafka)
+}
+
 /// The program `cargo-deny`: the fetched one, else one of the pinned version on PATH.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ pub(super) fn make(part: Part, folder: &Path, log: &Path) -> Result<()> {
         Part::Kafka => make_kafka(folder, log),
         Part::WasmBindgen => make_wasm_bindgen(folder, log),
         Part::PythonReader => make_python_environment(part, "http_types", folder, log),
-        Part::NodeReader => make_node_reader(folder, log),
+        Part::NodeReader | Part::NodeKafka => make_npm_package(part, folder, log),
         Part::PythonValidator => make_python_environment(part, "openapi_spec_validator", folder, log),
         Part::NodeValidator => make_node_validator(folder, log),
         Part::CargoDeny => make_cargo_deny(folder, log),
@@ -158,15 +158,15 @@ fn make_python_environment(part: Part, module: &str, folder: &Path, log: &Path) 
 }
 
 /// A lock that holds the one package's hash, and no address.
-fn make_node_reader(folder: &Path, log: &Path) -> Result<()> {
-    let [package] = Part::NodeReader.pin().packages else { bail!("one package is expected") };
+fn make_npm_package(part: Part, folder: &Path, log: &Path) -> Result<()> {
+    let [package] = part.pin().packages else { bail!("one package is expected") };
     let (package, integrity) = package.split_once(' ').context("the package has no hash")?;
     let (name, version) = package.split_once('@').context("the package has no version")?;
     let lock = serde_json::json!({
-        "name": "readers",
+        "name": "part",
         "lockfileVersion": 3,
         "packages": {
-            "": { "name": "readers", "dependencies": { name: version } },
+            "": { "name": "part", "dependencies": { name: version } },
             format!("node_modules/{name}"): { "version": version, "integrity": integrity },
         },
     });

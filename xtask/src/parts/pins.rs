@@ -29,6 +29,8 @@ pub enum Part {
     NodeValidator,
     /// What judges the licences, sources and versions in Cargo.lock.
     CargoDeny,
+    /// The Kafka client of the Node service that the collector is compared with.
+    NodeKafka,
 }
 
 /// The program that downloads a part and checks what it got.
@@ -79,7 +81,7 @@ enum Version {
 }
 
 /// Everything `cargo xtask fetch` gets.
-pub const PINS: [Pin; 9] = [
+pub const PINS: [Pin; 10] = [
     Pin {
         part: Part::Envoy,
         name: "envoy",
@@ -196,12 +198,25 @@ pub const PINS: [Pin; 9] = [
         proof: "cargo-deny",
         purpose: "licences, sources and versions of what we link",
     },
+    Pin {
+        part: Part::NodeKafka,
+        name: "node-kafka",
+        version: Version::Pinned("2.2.4"),
+        client: Client::Npm,
+        // It needs no other package.
+        packages: &["kafkajs@2.2.4 \
+             sha512-j/YeapB1vfPT2iOIUn/vxdyKEuhuY2PxMBvf5JWux6iSaukAccrMtXEY/Lb7OvavDhOWME589bpLrEdnVHjfjA=="],
+        lock: "",
+        proof: "node_modules/kafkajs/package.json",
+        purpose: "benchmark: a Node service beside the collector",
+    },
 ];
 
 impl Part {
     /// Its row of the table.
     pub fn pin(self) -> &'static Pin {
-        let [envoy, kafka, targets, wasm_bindgen, python, node, python_validator, node_validator, cargo_deny] = &PINS;
+        let [envoy, kafka, targets, wasm_bindgen, python, node, python_validator, node_validator, cargo_deny, kafkajs] =
+            &PINS;
         match self {
             Self::Envoy => envoy,
             Self::Kafka => kafka,
@@ -212,6 +227,7 @@ impl Part {
             Self::PythonValidator => python_validator,
             Self::NodeValidator => node_validator,
             Self::CargoDeny => cargo_deny,
+            Self::NodeKafka => kafkajs,
         }
     }
 

@@ -22,7 +22,8 @@ fn every_part_finds_its_own_row_by_value_and_by_name() {
 #[test]
 fn first_package_carries_the_version_of_its_row() {
     let pinned = [Part::Envoy, Part::Kafka, Part::PythonReader, Part::NodeReader];
-    for part in pinned.into_iter().chain([Part::PythonValidator, Part::NodeValidator, Part::CargoDeny]) {
+    let others = [Part::PythonValidator, Part::NodeValidator, Part::CargoDeny, Part::NodeKafka];
+    for part in pinned.into_iter().chain(others) {
         let pin = part.pin();
         let version = pin.version().unwrap();
 
