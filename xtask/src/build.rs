@@ -37,6 +37,11 @@ pub(crate) fn programs() -> Command {
     build
 }
 
+/// The benchmarks and what they measure, optimised, at [`parts::release_binary`].
+pub(crate) fn bench_programs() -> Command {
+    cargo(&["build", "--release", "--bins", "--package", "tributary-collector", "--package", "tributary-bench"])
+}
+
 /// The collector that ends itself at named points, at [`parts::collector_with_fail_points`].
 ///
 /// Built with the others, or cargo would choose other features for what they stand on and build all of that again. It

@@ -1,5 +1,6 @@
 //! `cargo xtask`: the commands of the workshop. This file only connects; each command has a module of its own.
 
+mod bench;
 mod build;
 mod compose;
 mod demo;
@@ -61,6 +62,16 @@ enum Task {
     #[command(after_long_help = "Examples:\n  cargo xtask faults\n  cargo xtask faults collector-kill --full\n  \
                                  cargo xtask faults reply- --seed 7   # all rows whose names begin so")]
     Faults(faults::Faults),
+    /// Measure what Tributary costs, side by side with what else there is
+    ///
+    /// Release builds, real parts, variants in turn; ratios of one run, with their spread and the verdict on each budget.
+    /// docs/performance.md says how to read it.
+    #[command(
+        after_long_help = "Examples:\n  cargo xtask bench filter --quick\n  cargo xtask bench filter --quick --save \
+                                 before   # then change something, and:\n  cargo xtask bench filter --quick --compare before\n  \
+                                 cargo xtask bench filter --quick --wasm a.wasm --wasm b.wasm   # two builds in one run"
+    )]
+    Bench(bench::Bench),
     /// Play the tests that face hostile input with new seeds, for as long as you like
     ///
     /// `cargo xtask test` plays each of them too, for a moment and with one fixed seed.
@@ -120,6 +131,7 @@ fn run(task: &Task) -> Result<()> {
             plan.run()
         }
         Task::Faults(arguments) => faults::faults(arguments),
+        Task::Bench(arguments) => bench::bench(arguments),
         Task::Fuzz(arguments) => {
             build::check_tools()?;
             fuzz::fuzz(arguments)

@@ -182,6 +182,11 @@ pub fn binary(name: &str) -> PathBuf {
     target_dir().join("debug").join(name)
 }
 
+/// Where the release build leaves a binary, for the benchmarks (`bench`, `tributary-collector`); it may be missing or old.
+pub fn release_binary(name: &str) -> PathBuf {
+    target_dir().join("release").join(name)
+}
+
 /// Where the build leaves the collector that ends itself at named points, for the fault suite.
 pub fn collector_with_fail_points() -> PathBuf {
     target_dir().join("debug").join("fail-points").join("tributary-collector")

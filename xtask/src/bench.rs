@@ -1,0 +1,65 @@
+//! `cargo xtask bench`: fetches what is missing, builds, and becomes the program that measures.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use xtask::parts::{self, Part};
+
+use crate::{build, fetch};
+
+/// What is to be measured, and what becomes of the result.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bench {
+    /// Only these areas, in this order [default: all]
+    #[arg(value_name = "AREA", value_parser = AREAS)]
+    areas: Vec<String>,
+    /// Only the cells of the budgets, with shorter turns: three minutes an area at most
+    #[arg(long)]
+    quick: bool,
+    /// Counted rounds [default: 5]
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
+    /// Keep the result under this name (target/bench/NAME.json), beside what is kept under it of other areas
+    #[arg(long, value_name = "NAME")]
+    save: Option<String>,
+    /// Say what differs from the result kept under this name, and whether that can be chance
+    #[arg(long, value_name = "NAME")]
+    compare: Option<String>,
+    /// Compare builds of the filter, in area filter: once for each
+    #[arg(long, value_name = "FILE")]
+    wasm: Vec<PathBuf>,
+    /// Write the tables into docs/performance.md; a whole run only
+    #[arg(long)]
+    page: bool,
+}
+
+/// The areas that there are, as the program of the benchmarks has them.
+const AREAS: [&str; 1] = ["filter"];
+
+/// Fetches, builds and runs; returns only if that could not be done.
+///
+/// # Errors
+/// A part or a tool is missing, the build fails, or the program does not start.
+pub(crate) fn bench(bench: &Bench) -> Result<()> {
+    build::check_tools()?;
+    fetch::fetch(&[Part::RustTargets, Part::Envoy])?;
+    build::run(vec![build::filter(), build::bench_programs()])?;
+
+    let mut program = Command::new(parts::release_binary("bench"));
+    program.args(&bench.areas);
+    for (flag, wanted) in [("--quick", bench.quick), ("--page", bench.page)] {
+        program.args(wanted.then_some(flag));
+    }
+    program.args(bench.rounds.iter().flat_map(|rounds| ["--rounds".to_owned(), rounds.to_string()]));
+    for (flag, name) in [("--save", &bench.save), ("--compare", &bench.compare)] {
+        program.args(name.iter().flat_map(|name| [flag, name]));
+    }
+    bench.wasm.iter().for_each(|file| {
+        program.arg("--wasm").arg(file);
+    });
+    // In our place, not as a child: signals, terminal and exit code are the program's own.
+    let error = program.exec();
+    Err(error).with_context(|| format!("start {}", parts::release_binary("bench").display()))
+}
