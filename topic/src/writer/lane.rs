@@ -12,7 +12,7 @@ use rdkafka::{
     ClientConfig, ClientContext,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode as Code},
-    message::{DeliveryResult, Header, OwnedHeaders},
+    message::{DeliveryResult, Header, Message as _, OwnedHeaders},
     producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer},
 };
 use tokio::sync::oneshot;
@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use super::{
     Record,
     pending::{Budget, Failures, Pending, ticket},
+    verdict::INFERRED,
 };
 use crate::{
     TopicError,
@@ -70,6 +71,10 @@ impl ProducerContext for Callbacks {
 
     fn delivery(&self, report: &DeliveryResult<'_>, ticket: usize) {
         let outcome = match report {
+            // The broker says with each acknowledgement where the record lies. Without that it was not the broker who
+            // acknowledged: librdkafka takes a record for written when a later one of its partition is, and a broker
+            // that does not know the producer yet (a new topic) takes the later one though it refused the first.
+            Ok(message) if message.offset() < 0 => Err(INFERRED),
             Ok(_) => Ok(()),
             Err((error, _)) => Err(code_of(error).unwrap_or(Code::Unknown)),
         };

@@ -2,10 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use rdkafka::{
+    ClientConfig, Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+};
+
 use super::*;
 use crate::mock::{Fault, MockKafka};
 
 const TOPIC: &str = "exchanges";
+
+/// The longest that the mock cluster takes for an answer on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Mock {
     cluster: MockKafka,
@@ -233,6 +241,53 @@ async fn a_fatal_error_builds_a_new_producer() {
     assert_eq!(second, [Ok(())]);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert_eq!(writer.replaced_producers(), 1);
+}
+
+/// The values in the topic.
+fn written(mock: &Mock) -> Vec<Vec<u8>> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", mock.cluster.brokers())
+        .set("group.id", "test")
+        .create()
+        .expect("a consumer");
+    let mut values = Vec::new();
+    for partition in 0..3 {
+        let (mut next, end) = consumer.fetch_watermarks(TOPIC, partition, PATIENCE).expect("watermarks");
+        let mut assignment = TopicPartitionList::new();
+        assignment.add_partition_offset(TOPIC, partition, Offset::Beginning).expect("an offset");
+        consumer.assign(&assignment).expect("an assignment");
+        while next < end {
+            let message = consumer.poll(PATIENCE).expect("a record in time").expect("a record");
+            values.push(message.payload().unwrap_or_default().to_vec());
+            next = message.offset() + 1;
+        }
+    }
+    values
+}
+
+// A record that the broker refused while it took the ones behind it was called acknowledged, and was nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_not_acknowledged_because_a_later_one_is() {
+    let mock = Mock::new();
+    let mut config = mock.config();
+    config.delivery_timeout = Duration::from_secs(20);
+    config.settings = vec!["batch.num.messages=1".parse().expect("a setting")];
+    let writer = Writer::new(config).expect("good settings");
+    let records: Vec<Record> =
+        records(4).into_iter().map(|record| Record { key: Some("one partition".into()), ..record }).collect();
+    // Long enough that all are on their way when the first answer comes.
+    mock.cluster.delay(1, Duration::from_millis(300)).expect("the broker is there");
+    mock.fail_produce(Fault::NotEnoughReplicas, 1);
+
+    let verdicts = writer.write(&records).await;
+
+    mock.cluster.delay(1, Duration::ZERO).expect("the broker is there");
+    let written = written(&mock);
+    assert!(!written.is_empty());
+    for (verdict, record) in verdicts.iter().zip(&records) {
+        let is_there = written.iter().any(|value| *value == record.value[..]);
+        assert!(is_there || verdict.is_err(), "{verdict:?} for {record:?}, which is not there");
+    }
 }
 
 #[tokio::test]

@@ -33,6 +33,9 @@ pub enum RecordError {
     Busy,
 }
 
+/// An acknowledgement that librdkafka inferred and no broker gave.
+pub(super) const INFERRED: Code = Code::Inconsistent;
+
 /// Whether the record may be innocent: its batch was refused as a whole.
 pub(super) fn fails_in_company(verdict: &Result<(), RecordError>) -> bool {
     matches!(verdict, Err(RecordError::TooLarge { .. } | RecordError::Rejected { .. }))
@@ -47,6 +50,10 @@ pub(super) fn verdict_of(code: Code, bytes: u64) -> RecordError {
         }
         Code::InvalidRecord | Code::InvalidDifferentRecord => RecordError::Rejected { reason: code.to_string() },
         Code::QueueFull => RecordError::Busy,
+        INFERRED => {
+            let reason = "kafka did not say where the record lies".to_owned();
+            RecordError::Retriable { cause: Cause::NotDelivered, reason }
+        }
         other => RecordError::Retriable { cause: Cause::of(other), reason: other.to_string() },
     }
 }
