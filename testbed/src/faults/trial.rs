@@ -94,20 +94,21 @@ impl Trial {
 
     /// The same on another Kafka.
     pub fn stack_on(&self, brokers: &str) -> StackBuilder {
-        in_a_hurry(Stack::on(brokers, self.row.id))
+        self.in_a_hurry(Stack::on(brokers, self.row.id))
     }
 
     /// The same without Kafka: the collector writes a file.
     pub fn stack_on_file(&self) -> StackBuilder {
-        in_a_hurry(Stack::on_file(self.row.id))
+        self.in_a_hurry(Stack::on_file(self.row.id))
     }
-}
 
-/// Small batches, so that posts are on their way all the time; short waits, so that a fault of seconds is long; much
-/// memory, so that waiting alone costs nothing.
-fn in_a_hurry(stack: StackBuilder) -> StackBuilder {
-    stack.filter(json!({
-        "flush_after_ms": 10, "max_batch_exchanges": 20, "retry_min_ms": 50, "retry_max_ms": 1_000,
-        "max_memory_bytes": 134_217_728, "collector": {"timeout_ms": 2_000},
-    }))
+    /// Small batches, so that posts are on their way all the time (in full of the size that users have: what waits after
+    /// minutes is much); short waits, so that a fault of seconds is long; much memory, so that waiting alone costs
+    /// nothing.
+    fn in_a_hurry(&self, stack: StackBuilder) -> StackBuilder {
+        stack.filter(json!({
+            "flush_after_ms": 10, "max_batch_exchanges": self.times(20, 100), "retry_min_ms": 50, "retry_max_ms": 1_000,
+            "max_memory_bytes": 134_217_728, "collector": {"timeout_ms": 2_000},
+        }))
+    }
 }
