@@ -47,7 +47,7 @@ pub mod area;
 pub mod budget;
 pub mod compare;
 pub mod cpu;
-mod filter;
+pub mod filter;
 pub mod machine;
 pub mod markdown;
 pub mod page;

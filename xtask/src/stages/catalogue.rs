@@ -169,7 +169,10 @@ fn parts_of_e2e() -> Vec<Command> {
 }
 
 fn e2e(filter: Option<&str>) -> Result<Vec<Command>> {
-    let mut tests = cargo(&["test", "--package", "tributary-testbed", "--test", "e2e"]);
+    // Each of the two has a test program of this name.
+    let mut tests =
+        cargo(&["test", "--no-fail-fast", "--package", "tributary-testbed", "--package", "tributary-bench"]);
+    tests.args(["--test", "e2e"]);
     tests.args(filter);
     Ok(vec![tests])
 }
