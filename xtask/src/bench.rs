@@ -13,7 +13,7 @@ use crate::{build, fetch};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bench {
     /// Only these areas, in this order [default: all]
-    #[arg(value_name = "AREA", value_parser = AREAS)]
+    #[arg(value_name = "AREA", value_parser = AREAS.map(|area| area.name))]
     areas: Vec<String>,
     /// Only the cells of the budgets, with shorter turns: three minutes an area at most
     #[arg(long)]
@@ -35,8 +35,16 @@ pub(crate) struct Bench {
     page: bool,
 }
 
-/// The areas that there are, as the program of the benchmarks has them.
-const AREAS: [&str; 1] = ["filter"];
+/// An area of the benchmarks, as the program of the benchmarks names it, and what has to be there for it.
+#[derive(Debug)]
+struct Area {
+    name: &'static str,
+    parts: &'static [Part],
+    /// Programs built in release.
+    programs: &'static [&'static str],
+}
+
+const AREAS: [Area; 1] = [Area { name: "filter", parts: &[Part::RustTargets, Part::Envoy], programs: &["bench"] }];
 
 /// Fetches, builds and runs; returns only if that could not be done.
 ///
@@ -44,8 +52,13 @@ const AREAS: [&str; 1] = ["filter"];
 /// A part or a tool is missing, the build fails, or the program does not start.
 pub(crate) fn bench(bench: &Bench) -> Result<()> {
     build::check_tools()?;
-    fetch::fetch(&[Part::RustTargets, Part::Envoy])?;
-    build::run(vec![build::filter(), build::bench_programs()])?;
+    let is_wanted = |area: &&Area| bench.areas.is_empty() || bench.areas.iter().any(|name| name == area.name);
+    let areas: Vec<&Area> = AREAS.iter().filter(is_wanted).collect();
+    let mut wanted: Vec<Part> = areas.iter().flat_map(|area| area.parts).copied().collect();
+    wanted.dedup();
+    fetch::fetch(&wanted)?;
+    let programs: Vec<&str> = areas.iter().flat_map(|area| area.programs).copied().collect();
+    build::run(vec![build::filter(), build::bench_programs(&programs)])?;
 
     let mut program = Command::new(parts::release_binary("bench"));
     program.args(&bench.areas);

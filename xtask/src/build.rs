@@ -37,9 +37,12 @@ pub(crate) fn programs() -> Command {
     build
 }
 
-/// The benchmarks and what they measure, optimised, at [`parts::release_binary`].
-pub(crate) fn bench_programs() -> Command {
-    cargo(&["build", "--release", "--bins", "--package", "tributary-collector", "--package", "tributary-bench"])
+/// These programs of the benchmarks, optimised, at [`parts::release_binary`]; named twice, one is built once.
+pub(crate) fn bench_programs(names: &[&str]) -> Command {
+    // Always of the same packages, or cargo would choose other features for what they stand on and build all of that again.
+    let mut build = cargo(&["build", "--release", "--package", "tributary-collector", "--package", "tributary-bench"]);
+    build.args(names.iter().flat_map(|name| ["--bin", name]));
+    build
 }
 
 /// The collector that ends itself at named points, at [`parts::collector_with_fail_points`].
