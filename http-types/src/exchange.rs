@@ -110,14 +110,29 @@ impl<'a> BodyRef<'a> {
         }
     }
 
-    /// The text that the line has, if it is text.
-    pub(crate) fn shown_text(&self) -> Option<&'a str> {
-        match self.shown {
-            Shown::Kept => self.text(),
-            Shown::Masked(bytes) => self.text().and_then(|_| std::str::from_utf8(bytes).ok()),
-            Shown::Withheld(_) => None,
-        }
+    /// What the line has of it. The one place where a body is read for this: whether it is UTF-8 costs a look at each byte.
+    pub(crate) fn written(self) -> Written<'a> {
+        let text = self.text();
+        let kept = text.map_or(self.kept.len(), str::len) as u64;
+        let (kept, text, packed) = match self.shown {
+            Shown::Kept => (kept, text, self.kept),
+            Shown::Masked(bytes) => (kept, text.and_then(|_| std::str::from_utf8(bytes).ok()), bytes),
+            Shown::Withheld(_) => (0, None, &b""[..]),
+        };
+        Written { body: self, kept, text, packed }
     }
+}
+
+/// A body as a line has it.
+#[derive(Clone, Copy)]
+pub(crate) struct Written<'a> {
+    pub(crate) body: BodyRef<'a>,
+    /// How many bytes of it were kept, and may be shown.
+    pub(crate) kept: u64,
+    /// What is shown, if it is text.
+    pub(crate) text: Option<&'a str>,
+    /// What is shown, if it is none.
+    pub(crate) packed: &'a [u8],
 }
 
 /// One exchange, owned, as a reader of the stream works with it.

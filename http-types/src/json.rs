@@ -9,39 +9,101 @@ use std::borrow::Cow;
 const HEX: [u8; 16] = *b"0123456789abcdef";
 
 /// Appends `text` as a JSON string, with its quotes.
+///
+/// Eight bytes at a time: JSON in a JSON string has a quote in nearly each eight, so those that are only quotes and
+/// backslashes are not looked at one by one either.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len().saturating_add(2));
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(stop) = rest.iter().position(|byte| needs_a_look(*byte)) {
-        let (plain, from_stop) = rest.split_at(stop);
-        out.extend_from_slice(plain);
-        rest = match from_stop {
-            [b'"', after @ ..] => replaced(out, b"\\\"", after),
-            [b'\\', after @ ..] => replaced(out, b"\\\\", after),
-            [b'\n', after @ ..] => replaced(out, b"\\n", after),
-            [b'\r', after @ ..] => replaced(out, b"\\r", after),
-            [b'\t', after @ ..] => replaced(out, b"\\t", after),
-            [0xC2, 0x85, after @ ..] => replaced(out, b"\\u0085", after),
-            [0xE2, 0x80, 0xA8, after @ ..] => replaced(out, b"\\u2028", after),
-            [0xE2, 0x80, 0xA9, after @ ..] => replaced(out, b"\\u2029", after),
-            [control @ ..0x20, after @ ..] => {
-                out.extend_from_slice(b"\\u00");
-                out.push(hex(control >> 4));
-                out.push(hex(control & 0x0F));
-                after
+    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+        let bytes = u64::from_le_bytes(*eight);
+        rest = if has_odd(bytes) {
+            escaped_once(out, rest)
+        } else {
+            if is_any(bytes, b'"') || is_any(bytes, b'\\') {
+                quoted(out, eight)
+            } else {
+                out.extend_from_slice(eight)
             }
-            // The first byte of some other character that begins like one of the three line breaks.
-            [lead, after @ ..] => replaced(out, &[*lead], after),
-            [] => &[],
+            after
         };
     }
-    out.extend_from_slice(rest);
+    while !rest.is_empty() {
+        rest = escaped_once(out, rest);
+    }
     out.push(b'"');
+}
+
+/// Appends eight bytes, of which quotes and backslashes get a backslash.
+fn quoted(out: &mut Vec<u8>, eight: &[u8; 8]) {
+    let start = out.len();
+    out.extend_from_slice(&[b'\\'; 16]);
+    let mut len = 0;
+    if let Some(room) = out.last_chunk_mut::<16>() {
+        for byte in eight {
+            // Of the sixteen that lie there already, one stays in front.
+            len += usize::from(matches!(byte, b'"' | b'\\'));
+            if let Some(place) = room.get_mut(len & 15) {
+                *place = *byte;
+            }
+            len += 1;
+        }
+    }
+    out.truncate(start.saturating_add(len));
+}
+
+/// Appends what stands before the first character that needs an escape, and that character; gives what follows.
+fn escaped_once<'t>(out: &mut Vec<u8>, rest: &'t [u8]) -> &'t [u8] {
+    let stop = rest.iter().position(|byte| needs_a_look(*byte)).unwrap_or(rest.len());
+    let (plain, from_stop) = rest.split_at(stop);
+    out.extend_from_slice(plain);
+    match from_stop {
+        [b'"', after @ ..] => replaced(out, b"\\\"", after),
+        [b'\\', after @ ..] => replaced(out, b"\\\\", after),
+        [b'\n', after @ ..] => replaced(out, b"\\n", after),
+        [b'\r', after @ ..] => replaced(out, b"\\r", after),
+        [b'\t', after @ ..] => replaced(out, b"\\t", after),
+        [0xC2, 0x85, after @ ..] => replaced(out, b"\\u0085", after),
+        [0xE2, 0x80, 0xA8, after @ ..] => replaced(out, b"\\u2028", after),
+        [0xE2, 0x80, 0xA9, after @ ..] => replaced(out, b"\\u2029", after),
+        [control @ ..0x20, after @ ..] => {
+            out.extend_from_slice(b"\\u00");
+            out.push(hex(control >> 4));
+            out.push(hex(control & 0x0F));
+            after
+        }
+        // The first byte of some other character that begins like one of the three line breaks.
+        [lead, after @ ..] => replaced(out, &[*lead], after),
+        [] => &[],
+    }
+}
+
+const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// Whether any of the eight bytes is zero.
+fn has_zero(bytes: u64) -> bool {
+    bytes.wrapping_sub(LOW) & !bytes & HIGH != 0
+}
+
+fn is_any(bytes: u64, byte: u8) -> bool {
+    has_zero(bytes ^ LOW.wrapping_mul(byte.into()))
+}
+
+/// Whether any of the eight bytes needs more than a backslash in front: a control character, or one that may begin a
+/// line break (0xC2 and 0xE2, which differ in one bit).
+fn has_odd(bytes: u64) -> bool {
+    let has_control = bytes.wrapping_sub(LOW.wrapping_mul(0x20)) & !bytes & HIGH != 0;
+    has_control || has_zero((bytes | LOW.wrapping_mul(0x20)) ^ LOW.wrapping_mul(0xE2))
 }
 
 /// Appends bytes as a JSON string: as UTF-8 if they are, else as Latin-1, which can be turned back into the bytes.
 pub(crate) fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    string(out, &text_of(bytes));
+    match std::str::from_utf8(bytes) {
+        Ok(text) => string(out, text),
+        Err(_) => string(out, &text_of(bytes)),
+    }
 }
 
 /// The text of bytes that a header, path or host is made of: UTF-8, or else Latin-1.
@@ -57,8 +119,22 @@ pub(crate) fn number(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
+/// The bytes that are not written as they are, or may be the first of such a character.
+static LOOKS: [bool; 256] = {
+    let mut looks = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[allow(clippy::indexing_slicing, reason = "it runs in the compiler, which would say so")]
+        {
+            looks[byte] = byte < 0x20 || matches!(byte as u8, b'"' | b'\\' | 0xC2 | 0xE2);
+        }
+        byte += 1;
+    }
+    looks
+};
+
 fn needs_a_look(byte: u8) -> bool {
-    byte < 0x20 || matches!(byte, b'"' | b'\\' | 0xC2 | 0xE2)
+    LOOKS.get(usize::from(byte)).copied().unwrap_or(true)
 }
 
 fn replaced<'r>(out: &mut Vec<u8>, by: &[u8], after: &'r [u8]) -> &'r [u8] {
@@ -104,7 +180,28 @@ mod tests {
         assert_eq!(out, "\"caf\u{e9}\u{ff}\"".as_bytes());
     }
 
+    /// What the format says of one character.
+    fn written_by_hand(character: char) -> String {
+        match character {
+            '"' | '\\' => format!("\\{character}"),
+            '\n' => "\\n".to_owned(),
+            '\r' => "\\r".to_owned(),
+            '\t' => "\\t".to_owned(),
+            '\0'..' ' | '\u{85}' | '\u{2028}' | '\u{2029}' => format!("\\u{:04x}", u32::from(character)),
+            other => other.to_string(),
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn where_a_character_stands_makes_no_difference(
+            text in "(a{0,9}|[\"\\\\\n\r\t\u{0}\u{1f}\u{7f}\u{80}\u{84}\u{85}\u{c2}\u{e2}\u{2027}\u{2028}\u{2029}\u{20ac}]){0,12}"
+        ) {
+            let by_hand: String = text.chars().map(written_by_hand).collect();
+
+            proptest::prop_assert_eq!(written(&text), format!("\"{by_hand}\""));
+        }
+
         #[test]
         fn every_string_is_read_back_and_stands_on_one_line(text in ".*") {
             let json = written(&text);

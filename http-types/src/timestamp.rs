@@ -45,7 +45,9 @@ impl Timestamp {
 
     /// Appends the 24 bytes of the written form.
     pub(crate) fn write(self, out: &mut Vec<u8>) {
-        let (days, in_day) = (self.unix_millis.div_euclid(MILLIS_PER_DAY), self.unix_millis.rem_euclid(MILLIS_PER_DAY));
+        // 32 bits from here on: WebAssembly divides 64 bits by a real division, and there are two dozen of them.
+        let days = self.unix_millis.div_euclid(MILLIS_PER_DAY) as i32;
+        let in_day = self.unix_millis.rem_euclid(MILLIS_PER_DAY) as u32;
         let (year, month, day) = civil(days);
         let mut text = *b"0000-00-00T00:00:00.000Z";
         let places = [
@@ -68,11 +70,11 @@ impl Timestamp {
     }
 }
 
-/// Year, month and day of a count of days since the epoch, in the proleptic Gregorian calendar.
+/// Year, month and day of a count of days since the epoch, in the proleptic Gregorian calendar, from the year 0 on.
 ///
 /// By hand, not by the date library: it runs twice for each exchange inside the proxy, and the library's printer
 /// goes through `fmt`. The unit tests compare the two over the whole range.
-fn civil(days: i64) -> (i64, i64, i64) {
+fn civil(days: i32) -> (u32, u32, u32) {
     // Counted in eras of 400 years that start on a 1 March, so that the leap day is the last of its year.
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
@@ -82,8 +84,8 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
+    let year = year_of_era + era * 400 + i32::from(month <= 2);
+    (year as u32, month as u32, day as u32)
 }
 
 impl fmt::Display for Timestamp {

@@ -6,8 +6,9 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    BodyRef, ExchangeRef, Fields, HttpExchange, HttpRequest, HttpResponse, MetaRef, RequestRef, ResponseRef, Shown,
-    Timestamp, WriteError,
+    ExchangeRef, Fields, HttpExchange, HttpRequest, HttpResponse, MetaRef, RequestRef, ResponseRef, Shown, Timestamp,
+    WriteError,
+    exchange::Written,
     grouping::first_and_next,
     json::{self, number, string, text_of},
     query::Target,
@@ -22,19 +23,25 @@ impl ExchangeRef<'_> {
         if self.request.host.is_empty() {
             return Err(WriteError::EmptyHost);
         }
+        let request_body = self.request.body.written();
+        let response_body = self.response.as_ref().map(|response| response.body.written());
         let mut line = Object::open(out);
-        write_request(line.key("request"), &self.request);
-        if let Some(response) = &self.response {
-            write_response(line.key("response"), response);
+        write_request(line.key("request"), &self.request, request_body);
+        if let (Some(response), Some(body)) = (&self.response, response_body) {
+            write_response(line.key("response"), response, body);
         }
-        write_meta(line.key("meta"), self);
+        write_meta(
+            line.key("meta"),
+            &self.meta,
+            [("requestBody", Some(request_body)), ("responseBody", response_body)],
+        );
         line.close();
         out.push(b'\n');
         Ok(())
     }
 }
 
-fn write_request(out: &mut Vec<u8>, request: &RequestRef<'_>) {
+fn write_request(out: &mut Vec<u8>, request: &RequestRef<'_>, body: Written<'_>) {
     let path = text_of(request.path);
     let target = Target::of(&path);
     let mut object = Object::open(out);
@@ -43,7 +50,7 @@ fn write_request(out: &mut Vec<u8>, request: &RequestRef<'_>) {
     string(object.key("protocol"), request.protocol.as_str());
     json::bytes(object.key("host"), request.host);
     write_headers(object.key("headers"), request.headers);
-    string(object.key("body"), request.body.shown_text().unwrap_or_default());
+    string(object.key("body"), body.text.unwrap_or_default());
     if target.path_is_safe {
         string(object.key("path"), &path);
     }
@@ -54,17 +61,16 @@ fn write_request(out: &mut Vec<u8>, request: &RequestRef<'_>) {
     object.close();
 }
 
-fn write_response(out: &mut Vec<u8>, response: &ResponseRef<'_>) {
+fn write_response(out: &mut Vec<u8>, response: &ResponseRef<'_>, body: Written<'_>) {
     let mut object = Object::open(out);
     write_timestamp(object.key("timestamp"), response.timestamp);
     number(object.key("statusCode"), response.status_code.into());
     write_headers(object.key("headers"), response.headers);
-    string(object.key("body"), response.body.shown_text().unwrap_or_default());
+    string(object.key("body"), body.text.unwrap_or_default());
     object.close();
 }
 
-fn write_meta(out: &mut Vec<u8>, exchange: &ExchangeRef<'_>) {
-    let meta = &exchange.meta;
+fn write_meta(out: &mut Vec<u8>, meta: &MetaRef<'_>, bodies: [(&str, Option<Written<'_>>); 2]) {
     let mut object = Object::open(out);
     write_id(object.key("id"), meta);
     string(object.key("source"), meta.source);
@@ -72,8 +78,9 @@ fn write_meta(out: &mut Vec<u8>, exchange: &ExchangeRef<'_>) {
     if let Some(duration) = meta.duration_ms {
         number(object.key("durationMs"), duration);
     }
-    write_body_facts(&mut object, "requestBody", Some(exchange.request.body));
-    write_body_facts(&mut object, "responseBody", exchange.response.as_ref().map(|response| response.body));
+    for (key, body) in bodies {
+        write_body_facts(&mut object, key, body);
+    }
     for (key, trailers) in [("requestTrailers", meta.request_trailers), ("responseTrailers", meta.response_trailers)] {
         if !trailers.is_empty() {
             write_headers(object.key(key), trailers);
@@ -115,20 +122,18 @@ fn write_id(out: &mut Vec<u8>, meta: &MetaRef<'_>) {
     out.push(b'"');
 }
 
-fn write_body_facts(object: &mut Object<'_>, key: &str, body: Option<BodyRef<'_>>) {
-    let Some(body) = body.filter(|body| body.bytes > 0 || !body.kept.is_empty()) else { return };
-    let (kept, packed) = match body.shown {
-        Shown::Kept => (body.text().map_or(body.kept.len(), str::len), body.kept),
-        Shown::Masked(bytes) => (body.text().map_or(body.kept.len(), str::len), bytes),
-        Shown::Withheld(_) => (0, &b""[..]),
-    };
+fn write_body_facts(object: &mut Object<'_>, key: &str, written: Option<Written<'_>>) {
+    let Some(Written { body, kept, text, packed }) = written else { return };
+    if body.bytes == 0 && body.kept.is_empty() {
+        return;
+    }
     let mut facts = Object::open(object.key(key));
     number(facts.key("bytes"), body.bytes);
-    number(facts.key("kept"), kept as u64);
-    facts.key("truncated").extend_from_slice(if body.bytes > kept as u64 { b"true" } else { b"false" });
+    number(facts.key("kept"), kept);
+    facts.key("truncated").extend_from_slice(if body.bytes > kept { b"true" } else { b"false" });
     match body.shown {
         Shown::Withheld(reason) => string(facts.key("withheld"), reason),
-        _ if body.shown_text().is_none() => write_base64(facts.key("base64"), packed),
+        _ if text.is_none() => write_base64(facts.key("base64"), packed),
         _ => (),
     }
     facts.close();
@@ -154,8 +159,9 @@ fn write_timestamp(out: &mut Vec<u8>, timestamp: Timestamp) {
 
 /// Appends headers or trailers: pseudo-headers left out, names in lower case, values of one name together.
 fn write_headers(out: &mut Vec<u8>, pairs: &[(&[u8], &[u8])]) {
-    let is_plain =
-        |name: &[u8]| !name.starts_with(b":") && name.iter().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    // Without a way out on the way: most names are plain, and a loop without one is taken several bytes at a time.
+    let is_odd = |byte: &u8| !byte.is_ascii() | byte.is_ascii_uppercase();
+    let is_plain = |name: &[u8]| !name.starts_with(b":") && !name.iter().fold(false, |odd, byte| odd | is_odd(byte));
     if pairs.iter().all(|(name, _)| is_plain(name)) {
         return write_grouped(out, pairs);
     }
@@ -167,8 +173,11 @@ fn write_headers(out: &mut Vec<u8>, pairs: &[(&[u8], &[u8])]) {
 
 /// Appends `{"name":"value","other":["one","two"]}`: each name where it stood first, its values in order.
 fn write_grouped(out: &mut Vec<u8>, pairs: &[(&[u8], &[u8])]) {
-    let links = first_and_next(pairs);
     let mut object = Object::open(out);
+    let Some(links) = first_and_next(pairs) else {
+        pairs.iter().for_each(|(name, value)| json::bytes(object.key_bytes(name), value));
+        return object.close();
+    };
     for ((name, value), link) in pairs.iter().zip(&links).filter(|(_, link)| link.is_first) {
         let out = object.key_bytes(name);
         if link.next.is_none() {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Degraded, Direction, Method, Protocol, check_line};
+use crate::{BodyRef, Degraded, Direction, Method, Protocol, check_line};
 
 type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
 
