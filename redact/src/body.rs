@@ -169,7 +169,7 @@ fn masked_text(rules: &Redactor, body: &[u8], head: BodyHead<'_>, end: End) -> M
     if rules.settings().unparseable == Unparseable::Drop && !is_what_it_says(body, kind, end) {
         return MaskedBody::Withheld(Withheld::Unparseable);
     }
-    let is_text = is_text(body, end);
+    let is_text = kind == Kind::Other && is_text(body, end);
     // Bytes that say nothing of themselves and are no text may be of a form in which lengths count.
     let style = match kind {
         Kind::Framed => Style::Stars,

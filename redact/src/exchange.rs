@@ -83,7 +83,9 @@ impl Redactor {
     ) -> MaskedMessage<'a> {
         let [in_headers, in_body] = places;
         let end = if body.truncated() { End::Cut } else { End::Whole };
-        let bytes = body.text().map_or(body.kept, str::as_bytes);
+        // Only of a cut body may the text be shorter than the bytes.
+        let text = if body.truncated() { body.text() } else { None };
+        let bytes = text.map_or(body.kept, str::as_bytes);
         let head = if body.kept.is_empty() { BodyHead::default() } else { BodyHead::of(headers.iter().copied()) };
         let body = body::masked(self, bytes, head, end);
         counts.add(in_body, body.count());

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
+    known,
     masker::{End, Masked, Masker, Style},
     names::Field,
     patterns,
@@ -27,6 +28,10 @@ const URLS: [&[u8]; 12] = [
 
 /// The value with what is secret masked; `None`: nothing is.
 pub(crate) fn masked(rules: &Redactor, name: &[u8], value: &[u8]) -> Option<Masked> {
+    known::masked(rules.id, name, value, || masked_anew(rules, name, value))
+}
+
+fn masked_anew(rules: &Redactor, name: &[u8], value: &[u8]) -> Option<Masked> {
     let mut name = Cow::Borrowed(name);
     if name.iter().any(u8::is_ascii_uppercase) {
         name = Cow::Owned(name.to_ascii_lowercase());

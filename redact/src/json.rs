@@ -5,6 +5,8 @@
 //! string before a colon is a key, so no stack is needed and depth is only a number. Several values one behind the other
 //! (NDJSON) are read as they come.
 
+mod skim;
+
 use std::ops::Range;
 
 use crate::{
@@ -40,6 +42,11 @@ struct Walk {
 impl Walk {
     fn step(&mut self) {
         self.at = self.at.saturating_add(1);
+    }
+
+    /// Whether nothing that was read before says anything of what comes.
+    fn is_idle(&self) -> bool {
+        self.below.is_none() && self.array.is_none() && self.key == Judged::HARMLESS
     }
 
     fn open(&mut self, bracket: u8) {
@@ -108,7 +115,13 @@ impl Masker<'_, '_> {
             array: None,
             syntax: Syntax::Json,
         };
-        while let Some(byte) = self.source.get(walk.at..walk.stop).and_then(<[u8]>::first) {
+        let text = self.source.get(..walk.stop).unwrap_or_default();
+        loop {
+            if walk.is_idle() {
+                let skimmed = self.skim(text, walk.at, walk.depth);
+                (walk.at, walk.depth) = (skimmed.at, skimmed.depth);
+            }
+            let Some(byte) = text.get(walk.at) else { break };
             match byte {
                 b':' => walk.step(),
                 space if space.is_ascii_whitespace() => walk.step(),
@@ -140,32 +153,38 @@ impl Masker<'_, '_> {
     /// A string: a key, or a value.
     fn json_string(&mut self, walk: &mut Walk) {
         let start = walk.at.saturating_add(1);
-        let rest = self.source.get(start..walk.stop).unwrap_or_default();
-        let string = StringLen::of(rest);
+        let source = self.source.get(..walk.stop).unwrap_or_default();
+        let plain = self.plain_string_len(source, start);
+        let string = match plain {
+            Some(len) => StringLen { len, is_closed: true, is_escaped: false },
+            None => StringLen::of(source.get(start..).unwrap_or_default()),
+        };
         let content = start..start.saturating_add(string.len);
         walk.at = content.end.saturating_add(usize::from(string.is_closed));
         let text = self.at(&content);
-        if string.is_closed && self.is_before_colon(walk) {
+        if string.is_closed
+            && let Some(value) = skim::behind_colon(source, walk.at)
+        {
+            walk.at = value;
             let name = if string.is_escaped { &json_unescaped(text)[..] } else { text };
             walk.key = self.rules.names.judge(name, Field::Json);
             // A map may have secrets for keys.
-            self.json_text(content, string, End::Whole);
+            if plain.is_none() {
+                self.json_text(content, string, End::Whole);
+            }
             return;
         }
         let end = if string.is_closed { End::Whole } else { walk.end };
         let judged = walk.value();
         if judged.verdict == Verdict::Harmless {
-            self.json_text(content, string, end);
+            if plain.is_none() {
+                self.json_text(content, string, end);
+            }
         } else if string.is_escaped {
             self.mask(content, &json_unescaped(text));
         } else {
             self.mask(content, text);
         }
-    }
-
-    fn is_before_colon(&self, walk: &Walk) -> bool {
-        let rest = self.source.get(walk.at..walk.stop).unwrap_or_default();
-        rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
     }
 
     /// The inside of a string that is judged by what it says.
@@ -184,7 +203,7 @@ impl Masker<'_, '_> {
     /// A number, `true`, `false`, `null`, or what is no JSON.
     fn json_bare(&mut self, walk: &mut Walk) {
         let rest = self.source.get(walk.at..walk.stop).unwrap_or_default();
-        let ends = |byte: &u8| byte.is_ascii_whitespace() || b",:{}[]\"".contains(byte);
+        let ends = |byte: &u8| sign_of(*byte) == Sign::Ends;
         // At least one: the walk has to get on, whatever stands here.
         let len = rest.iter().position(ends).unwrap_or(rest.len()).max(1);
         let place = walk.at..walk.at.saturating_add(len);
@@ -234,8 +253,36 @@ impl StringLen {
     }
 }
 
+/// What may stand in a number, and what ends a value that has no quotes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Other,
+    OfNumber,
+    Ends,
+}
+
+static SIGNS: [Sign; 256] = {
+    let mut signs = [Sign::Other; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[allow(clippy::indexing_slicing, reason = "it runs in the compiler, which would say so")]
+        match byte as u8 {
+            b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' => signs[byte] = Sign::OfNumber,
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0c => signs[byte] = Sign::Ends,
+            b',' | b':' | b'{' | b'}' | b'[' | b']' | b'"' => signs[byte] = Sign::Ends,
+            _ => (),
+        }
+        byte = byte.wrapping_add(1);
+    }
+    signs
+};
+
+fn sign_of(byte: u8) -> Sign {
+    SIGNS.get(usize::from(byte)).copied().unwrap_or(Sign::Other)
+}
+
 fn is_number(token: &[u8]) -> bool {
-    token.iter().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte)) && token.iter().any(u8::is_ascii_digit)
+    token.iter().all(|byte| sign_of(*byte) == Sign::OfNumber) && token.iter().any(u8::is_ascii_digit)
 }
 
 #[cfg(test)]

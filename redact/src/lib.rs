@@ -40,6 +40,7 @@ mod exchange;
 mod form;
 mod header;
 mod json;
+mod known;
 mod masker;
 mod memo;
 mod multipart;

@@ -184,6 +184,13 @@ pub(crate) fn is_masked(text: &[u8]) -> bool {
         || text.iter().all(|byte| *byte == b'*')
 }
 
+/// Whether what stands for a secret begins here, where no token does: those are made of the characters of credentials.
+pub(crate) fn starts_masked(text: &[u8]) -> bool {
+    let in_url =
+        || text.get(..REDACTED_IN_URL.len()).is_some_and(|text| text.eq_ignore_ascii_case(REDACTED_IN_URL.as_bytes()));
+    text.starts_with(REDACTED.as_bytes()) || text.starts_with(b"*") || in_url()
+}
+
 /// The length of a scheme's word with its space, 0 if there is none.
 ///
 /// Source: IANA, "HTTP Authentication Scheme Registry", and those that clouds use.

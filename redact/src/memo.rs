@@ -56,11 +56,21 @@ pub(crate) fn judged(name: &[u8], field: Field, judge: impl FnOnce(&[u8], Field)
     })
 }
 
-/// FNV-1a, folded.
+/// The first and the last bytes of a text, mixed: all of one of up to sixteen bytes, for a hash.
+pub(crate) fn first_and_last(text: &[u8]) -> u64 {
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29);
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
+    }
+    text.iter().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte))
+}
+
+/// A hash for the place alone, of the length and up to sixteen bytes.
 fn place_of(name: &[u8], field: Field) -> usize {
-    let mix = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
-    let hash = name.iter().fold(0x811c_9dc5 ^ field as u32, mix);
-    usize::try_from(hash ^ hash >> 15).unwrap_or_default() & (SLOTS - 1)
+    let hash = first_and_last(name) ^ (name.len() as u64) << 3 ^ field as u64;
+    usize::try_from(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48).unwrap_or_default() & (SLOTS - 1)
 }
 
 #[cfg(test)]

@@ -84,6 +84,13 @@ pub(crate) fn is_sensitive_always(name: &str) -> bool {
 }
 
 impl Names {
+    /// As [`judge`](Self::judge), for what may as well be a number, a date or a time: these cost a glance.
+    pub(crate) fn judge_spelled(&self, name: &[u8], field: Field) -> Judged {
+        // No built-in name has fewer than two letters.
+        let is_spelled = name.iter().filter(|byte| byte.is_ascii_alphabetic()).nth(1).is_some();
+        if is_spelled || !self.extra.is_empty() { self.judge(name, field) } else { Judged::HARMLESS }
+    }
+
     pub(crate) fn judge(&self, name: &[u8], field: Field) -> Judged {
         let judged = memo::judged(name, field, built_in);
         if judged.verdict == Verdict::All || (self.extra.is_empty() && self.allow.is_empty()) {

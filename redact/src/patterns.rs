@@ -3,14 +3,24 @@
 //! Each pattern begins with fixed bytes, so it is tried only where these stand at the beginning of a word, and reads on
 //! at most to the end of what it masks. At the end of a cut text the beginning of a secret is enough.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-use crate::masker::{End, is_masked};
+use percent_encoding::percent_decode;
+
+use crate::{
+    encoding::starts_with_escape,
+    masker::{End, is_masked, starts_masked},
+};
+pub(crate) use beginnings::may_begin;
+pub(crate) use run::may_be_text;
+
+mod beginnings;
+mod run;
 
 /// Base64 with or without its padding, bits left over or not: a decoder for looking, not for judging.
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -98,8 +108,8 @@ const PREFIXED: [Prefixed; 36] = [
     (b"base64url.bearer.authorization.k8s.io.", Alphabet::Url, 8, NO_MOST),
 ];
 
-/// The first bytes of all patterns that begin a word.
-pub(crate) const FIRST_BYTES: &[u8] = b"AGPSbBdeghnprswxy0123456789";
+/// The first bytes of all patterns that begin a word. No payment card begins with another digit.
+pub(crate) const FIRST_BYTES: &[u8] = b"AGPSbBdeghnprswxy23456";
 
 /// A secret of known form that begins a word at `at`; its place.
 pub(crate) fn find(text: &[u8], at: usize, end: End) -> Option<Range<usize>> {
@@ -180,16 +190,35 @@ fn bearer_or_basic(from: &[u8], end: End) -> Option<Range<usize>> {
     let behind = from.get(word.len()..)?;
     let spaces = run_len(behind, |byte| byte == b' ');
     let behind = behind.get(spaces..)?;
-    let len = run_len(behind, |byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
-    let token = behind.get(..len)?;
-    // `Bearer realm="…"` is a challenge.
-    if token.ends_with(b"=") && behind.get(len) == Some(&b'"') {
+    let len = token_len(behind);
+    // With its escapes undone: that is how it stands here after a secret in the same word was masked, and a second look
+    // must find no more than the first.
+    let token: Cow<'_, [u8]> = percent_decode(behind.get(..len)?).into();
+    // `Bearer realm="…"` is a challenge, and `Bearer x-token=[redacted]` one that was masked: the sign is no padding.
+    let follows = behind.get(len..).unwrap_or_default();
+    if token.ends_with(b"=") && (follows.starts_with(b"\"") || starts_masked(follows)) {
         return None;
     }
     let is_cut = end == End::Cut && len == behind.len() && len > 0;
     let start = word.len().saturating_add(spaces);
-    let is_credential = if word == b"basic " { is_user_and_password(token) } else { is_bearer_token(token) };
+    let is_credential = if word == b"basic " { is_user_and_password(&token) } else { is_bearer_token(&token) };
     (is_credential || is_cut).then(|| start..start.saturating_add(len))
+}
+
+/// The length of a credential, in which characters may be percent-encoded.
+fn token_len(text: &[u8]) -> usize {
+    let has = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    let mut len = 0usize;
+    while let Some(rest) = text.get(len..) {
+        len = match rest {
+            [b'%', ..] if starts_with_escape(rest) && percent_decode(rest).next().is_some_and(has) => {
+                len.saturating_add(3)
+            }
+            [byte, ..] if has(*byte) => len.saturating_add(1),
+            _ => break,
+        };
+    }
+    len
 }
 
 /// Neither a word of a sentence about bearers, nor a parameter of a challenge: `=` stands only at the end (RFC 6750 §2.1).
@@ -214,6 +243,10 @@ fn card(text: &[u8], at: usize, end: End) -> Option<Range<usize>> {
         return None;
     }
     let from = text.get(at..)?;
+    // No pause comes before the fourth digit, and most numbers are no longer.
+    if !from.first_chunk::<4>().is_some_and(|four| four.iter().all(u8::is_ascii_digit)) {
+        return None;
+    }
     let mut number = CardNumber::default();
     let mut len = 0usize;
     let mut separator = None;

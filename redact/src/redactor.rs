@@ -1,5 +1,7 @@
 //! The rules, read once and used for every exchange.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::{Key, Settings, SettingsError, custom::Pattern, names::Names, patterns, text::Table, url::PathRule};
 
 /// Masks what is secret. Made once from the settings; it keeps nothing of what it has seen.
@@ -21,6 +23,14 @@ pub struct Redactor {
     pub(crate) patterns: Vec<Pattern>,
     pub(crate) paths: Vec<PathRule>,
     pub(crate) table: Table,
+    /// Tells it from other rules; a clone has the same.
+    pub(crate) id: u64,
+}
+
+/// Another number for each.
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Redactor {
@@ -37,6 +47,7 @@ impl Redactor {
             patterns,
             settings,
             key,
+            id: next_id(),
         })
     }
 
@@ -78,6 +89,7 @@ impl Default for Redactor {
             patterns: Vec::new(),
             paths: Vec::new(),
             table: Table::new(|_| false),
+            id: next_id(),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! https://SECRET@host/reset/SECRET         ghp%5FSECRET                c2VjcmV0…(base64)
 //! ```
 
+mod next;
 mod place;
 
 use std::ops::Range;
@@ -41,9 +42,13 @@ pub(crate) struct Table {
 }
 
 const SIGN: u8 = 1;
-const BEGINS: u8 = 2;
-const WORD: u8 = 4;
-const BASE64: u8 = 8;
+/// One bit above, [`BEGINS`] says that a pattern may begin with it.
+const WORD: u8 = 2;
+const BEGINS: u8 = 4;
+/// Is none of base64's.
+const GAP: u8 = 8;
+/// Ends a JSON string, or the part of it that stands for itself.
+const STOP: u8 = 16;
 
 impl Table {
     /// `begins`: bytes with which patterns of the configuration begin.
@@ -54,7 +59,8 @@ impl Table {
             *class = if SIGNS.contains(&byte) { SIGN } else { 0 }
                 | if patterns::FIRST_BYTES.contains(&byte) || begins(byte) { BEGINS } else { 0 }
                 | if byte.is_ascii_alphanumeric() { WORD } else { 0 }
-                | if is_base64 { BASE64 } else { 0 };
+                | if is_base64 { 0 } else { GAP }
+                | if matches!(byte, b'"' | b'\\') { STOP } else { 0 };
         }
         Table { classes }
     }
@@ -73,6 +79,20 @@ struct Scan {
     run: usize,
     /// Up to where percent-encoded words were looked at.
     decoded: usize,
+    /// Where a word begins, whatever stands before: at the beginning, and behind what was masked.
+    word: usize,
+}
+
+impl Scan {
+    fn new(place: Range<usize>) -> Scan {
+        let Range { start, end: stop } = place;
+        Scan { start, stop, end: End::Whole, run: start, decoded: start, word: start }
+    }
+
+    /// Whether a letter or digit stands before, so that no word begins here.
+    fn is_word_before(&self, text: &[u8], at: usize) -> bool {
+        byte_before(text, at, self.word).is_some_and(|byte| byte.is_ascii_alphanumeric())
+    }
 }
 
 impl Masker<'_, '_> {
@@ -97,28 +117,23 @@ impl Masker<'_, '_> {
     /// See the module.
     pub(crate) fn scan(&mut self, place: Range<usize>, end: End) {
         let Some(text) = self.source.get(..place.end) else { return };
-        let mut scan = Scan { start: place.start, stop: place.end, end, run: place.start, decoded: place.start };
         let mut at = place.start;
-        let mut before = 0;
-        while let Some(&byte) = text.get(at) {
+        let mut scan = Scan { end, ..Scan::new(place) };
+        while let Some(here) = self.next_look(text, at, &mut scan) {
+            let Some(&byte) = text.get(here) else { break };
             let class = self.rules.table.of(byte);
-            if class & BASE64 == 0 {
-                if at.saturating_sub(scan.run) >= FEWEST_BASE64 {
-                    self.base64_run(&scan, at);
+            at = here.saturating_add(1);
+            if class & GAP != 0 {
+                if here.saturating_sub(scan.run) >= FEWEST_BASE64 {
+                    self.base64_run(&scan, here);
                 }
-                scan.run = at.saturating_add(1);
+                scan.run = at;
             }
-            let looks = class & SIGN != 0 || class & BEGINS != 0 && before & WORD == 0;
-            match if looks { self.look(text, at, byte, &mut scan) } else { None } {
-                Some(next) => {
-                    at = next.max(at.saturating_add(1));
-                    scan.run = at;
-                    before = 0;
-                }
-                None => {
-                    at = at.saturating_add(1);
-                    before = class;
-                }
+            let looks = class & SIGN != 0 || class & BEGINS != 0 && !scan.is_word_before(text, here);
+            if looks && let Some(next) = self.look(text, here, byte, &mut scan) {
+                at = next.max(at);
+                scan.run = at;
+                scan.word = at;
             }
         }
         if scan.stop.saturating_sub(scan.run) >= FEWEST_BASE64 {
@@ -187,8 +202,7 @@ impl Masker<'_, '_> {
     /// The place of the name that ends here: `token`, `user%5Bpassword%5D`, `x-key`.
     fn name_before(&self, text: &[u8], at: usize, scan: &Scan) -> Option<Range<usize>> {
         let start = at.saturating_sub(MOST_NAME).max(scan.start).max(self.settled());
-        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.%[]+$~".contains(byte) || !byte.is_ascii();
-        let len = text.get(start..at)?.iter().rev().take_while(|byte| is_name(byte)).count();
+        let len = text.get(start..at)?.iter().rev().take_while(|byte| is_in_name(byte)).count();
         (len > 0).then(|| at.saturating_sub(len)..at)
     }
 
@@ -199,7 +213,8 @@ impl Masker<'_, '_> {
             Some(name) => name.clone(),
             None => self.name_before(text, at, scan)?,
         };
-        let judged = self.rules.names.judge(text.get(name.clone())?, Field::Json);
+        // A time of day has one before each colon.
+        let judged = self.rules.names.judge_spelled(text.get(name.clone())?, Field::Json);
         if judged.verdict == Verdict::Harmless {
             return None;
         }
@@ -338,6 +353,11 @@ impl Masker<'_, '_> {
             self.mask(start..stop.saturating_add(padding), run);
         }
     }
+}
+
+/// What a name without quotes is made of.
+fn is_in_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-.%[]+$~".contains(byte) || !byte.is_ascii()
 }
 
 /// Whether a value is none of a secret: a constant, or a number where only texts are.

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::{masker::Style, redactor::Redactor};
+use crate::{Settings, masker::Style, redactor::Redactor};
 
 fn masked(json: &str, end: End) -> String {
     let rules = Redactor::default();
@@ -186,6 +186,45 @@ fn has_shape_of(masked: &Value, given: &Value) -> bool {
     }
 }
 
+#[test]
+fn a_credential_with_escapes_is_masked_at_once() {
+    // The escape was undone with the secret behind it, and only then the word looked like a credential.
+    let cases = [
+        ("Bearer %41passwordpasswordpassword:a", "Bearer [redacted]:a"),
+        ("Bearer x1%41password:a", "Bearer [redacted]:a"),
+        ("Bearer 0password=password", "Bearer 0password=[redacted]"),
+        ("Bearer abcdef1=", "Bearer [redacted]"),
+        ("Bearer %41bc", "Bearer %41bc"),
+        ("Bearer %20abcdefgh1", "Bearer %20abcdefgh1"),
+    ];
+
+    for (given, expected) in cases {
+        assert_eq!(masked(given, End::Whole), expected);
+        assert_eq!(masked(expected, End::Whole), expected);
+    }
+}
+
+#[test]
+fn strings_that_a_glance_passes_over_are_those_in_which_nothing_is_found() {
+    let cases = [
+        (r#"["Basic Og"]"#, r#"["Basic [redacted]"]"#),
+        (r#"["Basic O"]"#, r#"["Basic O"]"#),
+        (r#"["pw=a"]"#, r#"["pw=a"]"#),
+        (r#"["pin=ab"]"#, r#"["pin=[redacted]"]"#),
+        (r#"["4111111111111111","2221000000000009"]"#, r#"["[redacted]","[redacted]"]"#),
+        (r#"["2026-02-28T10:39:28.833Z","12:30","a: b"]"#, r#"["2026-02-28T10:39:28.833Z","12:30","a: b"]"#),
+        (r#"["password-T10:a"]"#, r#"["password-T10:[redacted]"]"#),
+        (r#"["550e8400-e29b-41d4-a716-446655440000"]"#, r#"["550e8400-e29b-41d4-a716-446655440000"]"#),
+        (r#"["Z2hwX2FiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6"]"#, r#"["[redacted]"]"#),
+        (r#"[" {\"a\":1}","{'token':'x'}"]"#, r#"[" {\"a\":1}","{'token':'[redacted]'}"]"#),
+        (r#"{"xoxabcdefghijkl":1,"ghp_abcdefghijklmnop":2}"#, r#"{"[redacted]":1,"[redacted]":2}"#),
+    ];
+
+    for (given, expected) in cases {
+        assert_eq!(masked(given, End::Whole), expected);
+    }
+}
+
 proptest! {
     #[test]
     fn json_stays_json_of_the_same_shape_without_its_secrets(value in planted(), pretty in any::<bool>()) {
@@ -213,6 +252,19 @@ proptest! {
         let end = if cut { End::Cut } else { End::Whole };
 
         let _ = Masker::new(&rules, &bytes, Style::Words).json_or_text(end);
+    }
+
+    #[test]
+    fn a_glance_hides_nothing_from_the_scan(text in r#"[a-f0-9:="'{}\[\],&?%@/ .eyJ<>;_-]{0,60}|(password|token|Bearer |Basic |eyJ|https://u:p@h|ghp_|AKIA|4111 1111|[0-9]{1,9}|[A-Za-z0-9+/]{20,30}|Z2hwX2FiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6|:|=|[a-z0-9]{1,9}|%41|-----BEGIN X|,| |\{|\}|é){0,9}"#) {
+        // A pattern that fits nothing here makes the scan look wherever one of a configuration could begin.
+        let settings = Settings { patterns: vec!["[\u{1}]{4}".to_owned()], ..Settings::default() };
+        let each = Redactor::new(settings, None).unwrap();
+        let json = serde_json::to_string(&[&text, "end"]).unwrap();
+
+        for text in [text.as_bytes(), json.as_bytes()] {
+            let masked = |rules| Masker::new(rules, text, Style::Words).json_or_text(End::Whole);
+            prop_assert_eq!(masked(&each), masked(&Redactor::default()));
+        }
     }
 
     #[test]
