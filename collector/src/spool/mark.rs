@@ -4,8 +4,8 @@
 //! missing at the very end of the spool leaves no trace.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write as _},
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Write as _},
     path::Path,
 };
 
@@ -50,16 +50,35 @@ impl Mark {
     pub(super) fn read(folder: &Path) -> io::Result<Found> {
         match fs::read(folder.join(NAME)) {
             Ok(bytes) => Ok(Mark::parse(&bytes).map_or(Found::Damaged, Found::Good)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Found::Nothing),
             Err(error) => Err(error),
         }
     }
 
-    /// Replaces the mark of a folder.
+    /// Replaces the mark of a folder. On a full disk, which takes no second file, the old one is overwritten: a spool that
+    /// has filled its disk must be able to empty itself.
     ///
     /// # Errors
-    /// Those of the disk; the old mark is still good then.
+    /// Those of the disk; the old mark is still good then, or damaged if the disk was full.
     pub(super) fn write(self, folder: &Path, sync: Sync) -> io::Result<()> {
+        match self.replace(folder, sync) {
+            Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                self.overwrite(folder, sync)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// An end of the process in the middle leaves a damaged mark: everything that is there is replayed then.
+    fn overwrite(self, folder: &Path, sync: Sync) -> io::Result<()> {
+        let text = self.text();
+        let mut file = OpenOptions::new().write(true).open(folder.join(NAME))?;
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)?;
+        if sync == Sync::Yes { file.sync_all() } else { Ok(()) }
+    }
+
+    fn replace(self, folder: &Path, sync: Sync) -> io::Result<()> {
         let new = folder.join(NEW_NAME);
         let mut file = File::create(&new)?;
         file.write_all(self.text().as_bytes())?;
@@ -107,6 +126,23 @@ mod tests {
         assert_eq!(Mark::read(folder.path()).unwrap(), Found::Good(MARK));
         Mark { settled_below: 12, ..MARK }.write(folder.path(), Sync::Yes).unwrap();
         assert_eq!(Mark::read(folder.path()).unwrap(), Found::Good(Mark { settled_below: 12, ..MARK }));
+    }
+
+    // A spool that had filled its disk could not be replayed any more, for want of 64 bytes.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_mark_finds_room_on_a_full_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let longer = Mark { settled_below: 7_000, filled_below: 12_000 };
+        longer.write(folder.path(), Sync::Yes).unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.path().join(NEW_NAME)).unwrap();
+
+        for sync in [Sync::No, Sync::Yes] {
+            MARK.write(folder.path(), sync).unwrap();
+            assert_eq!(Mark::read(folder.path()).unwrap(), Found::Good(MARK));
+            longer.write(folder.path(), sync).unwrap();
+            assert_eq!(Mark::read(folder.path()).unwrap(), Found::Good(longer));
+        }
     }
 
     #[test]
