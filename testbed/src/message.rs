@@ -288,6 +288,12 @@ impl Asked {
     }
 }
 
+/// So many bytes of a body without end: lines of text, so that it is kept as text.
+pub fn text_piece(bytes: usize) -> Bytes {
+    let lines = b"nine and a line break\n\nnine bytes\nand more of them, of a text without end\n\n";
+    lines.iter().copied().cycle().take(bytes).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     client::h1,
-    message::{Asked, Call, End, Reply},
+    message::{Asked, Call, End, Reply, text_piece},
     oracle::{self, SETTLED_WITHIN, Verdict},
     origin::{Answer, Gate},
     stack::Stack,
@@ -63,7 +63,9 @@ const PIECE_BYTES: usize = 1_000_000;
 
 async fn large(trial: &Trial) -> Result<Outcome> {
     let (times, pieces) = (trial.times(1, 5), usize::try_from(trial.times(20, 100))?);
-    let answer = move |_: &Asked| Answer::new(200).header("content-type", "text/plain").repeated(piece(), pieces);
+    let answer = move |_: &Asked| {
+        Answer::new(200).header("content-type", "text/plain").repeated(text_piece(PIECE_BYTES), pieces)
+    };
     let stack = Stack::on(trial.kafka().await?.brokers(), "bodies-large").origin(answer).await?.start().await?;
     let watch = Watch::begin(&stack)?;
     for _ in 0..times {
@@ -71,7 +73,7 @@ async fn large(trial: &Trial) -> Result<Outcome> {
         for _ in 0..AT_A_TIME {
             let address = stack.envoy.address();
             calls.spawn(async move {
-                let call = Call::put("/large").chunks(std::iter::repeat_n(piece(), pieces));
+                let call = Call::put("/large").chunks(std::iter::repeat_n(text_piece(PIECE_BYTES), pieces));
                 h1::Connection::open(address).await?.call(&call).await
             });
         }
@@ -128,16 +130,6 @@ async fn slow(trial: &Trial) -> Result<Outcome> {
                 && line.pointer("/meta/requestBody/bytes") == Some(&json!(length))
         })
         .await
-}
-
-/// A piece of a body: lines of text, so that it is kept as text.
-fn piece() -> Bytes {
-    b"nine and a line break\n\nnine bytes\nand more of them, of a text without end\n\n"
-        .iter()
-        .copied()
-        .cycle()
-        .take(PIECE_BYTES)
-        .collect()
 }
 
 fn is_whole(reply: &Reply, bytes: usize) -> bool {

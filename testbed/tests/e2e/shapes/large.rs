@@ -6,11 +6,10 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, ensure};
-use bytes::Bytes;
 use serde_json::json;
 use tributary_testbed::{
     client::{h1, h2},
-    message::{Call, End, Reply},
+    message::{Call, End, Reply, text_piece},
     origin::Answer,
     recordings::Line,
     stack::{Bed, Stack},
@@ -36,7 +35,8 @@ const ENVOY_GROWTH_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The test.
 pub(crate) async fn pass_with_bounded_memory(bed: &Bed) -> Result<()> {
-    let answer = |_: &_| Answer::new(200).header("content-type", "text/plain").repeated(piece(), PIECES);
+    let answer =
+        |_: &_| Answer::new(200).header("content-type", "text/plain").repeated(text_piece(PIECE_BYTES), PIECES);
     let settings = json!({"max_memory_bytes": BUDGET_BYTES, "max_batch_bytes": BUDGET_BYTES / 2});
     let stack = bed.stack("large").await?.origin(answer).await?.filter(settings);
     let stack = stack.envoy(|envoy| envoy.every_shape()).start().await?;
@@ -63,21 +63,11 @@ pub(crate) async fn pass_with_bounded_memory(bed: &Bed) -> Result<()> {
     Ok(())
 }
 
-/// A piece of a body: lines of text, so that it is kept as text.
-fn piece() -> Bytes {
-    b"nine and a line break\n\nnine bytes\nand more of them, of a text without end\n\n"
-        .iter()
-        .copied()
-        .cycle()
-        .take(PIECE_BYTES)
-        .collect()
-}
-
 /// Sends the body up and gets one like it down; how many bytes of memory Envoy needed more for that than before it.
 async fn needed(stack: &Stack, address: SocketAddr, way: Way) -> Result<u64> {
     let before = stack.envoy.forget_peak_memory()?;
     let earlier = stack.origin()?.asked().len();
-    let call = Call::put("/large").chunks(std::iter::repeat_n(piece(), PIECES));
+    let call = Call::put("/large").chunks(std::iter::repeat_n(text_piece(PIECE_BYTES), PIECES));
 
     let reply = match way.is_from_http2() {
         true => h2::Connection::open(address).await?.call(&call).await?,
@@ -93,14 +83,14 @@ async fn needed(stack: &Stack, address: SocketAddr, way: Way) -> Result<u64> {
 }
 
 fn is_whole(reply: &Reply) -> bool {
-    let piece = piece();
+    let piece = text_piece(PIECE_BYTES);
     let right = reply.body.chunks(PIECE_BYTES).all(|part| part == piece);
     reply.status == 200 && reply.end == End::Complete && reply.body.len() == PIECES * PIECE_BYTES && right
 }
 
 fn is_right(line: &Line) -> Result<()> {
     let exchange = line.exchange()?;
-    let text = piece();
+    let text = text_piece(PIECE_BYTES);
     let beginning = text.get(..LIMIT).and_then(|kept| std::str::from_utf8(kept).ok());
     ensure!(
         exchange.request.body.as_deref() == beginning,
