@@ -1,6 +1,6 @@
 //! Headers and query: names with one or several values, in order.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -8,7 +8,7 @@ use serde::{
 };
 
 use crate::{
-    error::{MAX_NAME_CHARS, shortened},
+    names::{Names, StandsTwice},
     query::query_of,
 };
 
@@ -79,28 +79,35 @@ impl Fields {
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Fields {
+    /// Linear in the number of pairs, unlike as many times [`push`](Fields::push).
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Fields {
-        let mut fields = Fields::new();
+        let mut fields: Vec<(String, Vec<String>)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         for (name, value) in pairs {
-            fields.push(name, value);
+            let name = name.into();
+            let place = *places.entry(name.clone()).or_insert(fields.len());
+            match fields.get_mut(place) {
+                Some((_, values)) => values.push(value.into()),
+                None => fields.push((name, vec![value.into()])),
+            }
         }
-        fields
+        Fields(fields)
     }
 }
 
 /// What the reader does with a field: keep it, or look at it only.
 pub(crate) trait Keep<'de>: Default {
     /// Takes a new name. `false`: the name was there before.
-    fn name(&mut self, name: Cow<'de, str>) -> bool;
+    fn name(&mut self, name: Cow<'de, str>, names: &mut Names) -> bool;
     /// Takes a value of the latest name.
     fn value(&mut self, value: Cow<'de, str>);
 }
 
 impl<'de> Keep<'de> for Fields {
-    fn name(&mut self, name: Cow<'de, str>) -> bool {
-        let new = self.all(&name).is_empty() && !self.0.iter().any(|(known, _)| *known == name);
+    fn name(&mut self, name: Cow<'de, str>, names: &mut Names) -> bool {
+        let is_new = names.is_new(self.0.iter().map(|(known, _)| known.as_str()), &name);
         self.0.push((name.into_owned(), Vec::new()));
-        new
+        is_new
     }
 
     fn value(&mut self, value: Cow<'de, str>) {
@@ -126,10 +133,10 @@ impl CheckedFields<'_> {
 }
 
 impl<'de> Keep<'de> for CheckedFields<'de> {
-    fn name(&mut self, name: Cow<'de, str>) -> bool {
-        let new = !self.names.contains(&name);
+    fn name(&mut self, name: Cow<'de, str>, names: &mut Names) -> bool {
+        let is_new = names.is_new(self.names.iter().map(|known| known.as_ref()), &name);
         self.names.push(name);
-        new
+        is_new
     }
 
     fn value(&mut self, value: Cow<'de, str>) {
@@ -159,12 +166,10 @@ impl<'de, K: Keep<'de>> Visitor<'de> for FieldsVisitor<K> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<K, A::Error> {
+        let mut names = Names::default();
         while let Some(name) = map.next_key::<Text<'de>>()? {
-            if !self.0.name(name.0.clone()) {
-                return Err(A::Error::custom(format_args!(
-                    "{:?} stands twice; put its values into one array",
-                    shortened(&name.0, MAX_NAME_CHARS)
-                )));
+            if !self.0.name(name.0.clone(), &mut names) {
+                return Err(A::Error::custom(StandsTwice(&name.0)));
             }
             map.next_value_seed(Values(&mut self.0))?;
         }

@@ -3,6 +3,59 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+/// What kind of value a fact of `meta` has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactKind {
+    /// A text by which a line is known: it is never masked.
+    Identity,
+    /// A number.
+    Number,
+    /// A text.
+    Text,
+    /// Headers: an object of texts, or arrays of texts.
+    Trailers,
+    /// What is known of a body: an object of [`BODY_FACTS`].
+    Body,
+    /// An object of numbers.
+    Counts,
+}
+
+/// The keys of Tributary's facts in `meta`, in the order in which they are written. All other keys are somebody else's.
+pub const META_FACTS: [(&str, FactKind); 19] = [
+    ("id", FactKind::Identity),
+    ("source", FactKind::Identity),
+    ("seq", FactKind::Number),
+    ("durationMs", FactKind::Number),
+    ("requestBody", FactKind::Body),
+    ("responseBody", FactKind::Body),
+    ("requestTrailers", FactKind::Trailers),
+    ("responseTrailers", FactKind::Trailers),
+    ("httpVersion", FactKind::Text),
+    ("clientAddress", FactKind::Text),
+    ("upstreamAddress", FactKind::Text),
+    ("cluster", FactKind::Text),
+    ("route", FactKind::Text),
+    ("direction", FactKind::Text),
+    ("responseFlags", FactKind::Text),
+    ("codeDetails", FactKind::Text),
+    ("degraded", FactKind::Text),
+    ("redactions", FactKind::Counts),
+    ("sampleRate", FactKind::Number),
+];
+
+/// The keys of what is known of a body, in the order in which they are written; `decoded` is the collector's.
+pub const BODY_FACTS: [&str; 6] = ["bytes", "kept", "truncated", "base64", "decoded", "withheld"];
+
+/// How many texts [`META_FACTS`] has.
+pub(crate) const TEXT_FACTS: usize = 9;
+
+impl FactKind {
+    /// The kind of a key of `meta`; `None`: it is somebody else's.
+    pub fn of(key: &str) -> Option<FactKind> {
+        META_FACTS.iter().find(|(known, _)| *known == key).map(|(_, kind)| *kind)
+    }
+}
+
 /// The facts of `meta`, borrowed, for writing. Absent facts are absent keys; `id` is made from `source` and `seq`.
 ///
 /// The keys are those of [`Meta`]. No key is named `method` or `protocol`: that kills one of the format's readers.

@@ -12,6 +12,7 @@ use crate::{
     HttpExchange, ReadError,
     error::{public_reason, shortened},
     exchange::WireExchange,
+    value::{Twice, object_of},
 };
 
 impl HttpExchange {
@@ -118,10 +119,28 @@ pub(crate) fn status_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     Err(D::Error::custom(format_args!("{code} is not a status (a whole number from 100 to 999)")))
 }
 
-/// `meta`: any object.
-#[derive(Deserialize)]
-#[serde(transparent)]
+/// `meta`: any object in which no name stands twice.
 pub(crate) struct MetaObject(pub(crate) Map<String, Value>);
+
+impl<'de> Deserialize<'de> for MetaObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MetaVisitor)
+    }
+}
+
+struct MetaVisitor;
+
+impl<'de> Visitor<'de> for MetaVisitor {
+    type Value = MetaObject;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MetaObject, A::Error> {
+        object_of(map, Twice::Refused).map(MetaObject)
+    }
+}
 
 #[cfg(test)]
 mod tests;

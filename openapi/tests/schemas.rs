@@ -315,3 +315,18 @@ fn a_shape_may_hold_itself_or_null() {
         assert!(!document.to_string().contains("open:"));
     }
 }
+
+/// A key that serde_json's parser uses for itself is a key like any other in what others wrote.
+#[test]
+fn a_note_of_the_parser_in_a_body_or_in_meta_is_an_object() {
+    let key = "$serde_json::private::RawValue";
+    let body = json!({"a": {key: "{\"b\":1}"}});
+    let calls = [call("get", "/things").answers(200, body.clone()).meta("note", json!({key: "broken"}))];
+    let settings = Settings { mode: Mode::Replay, ..Settings::default() };
+
+    let document = describe(&learner(&calls), HOST, &settings, None).document;
+
+    let content = &document["paths"]["/things"]["get"]["responses"]["200"]["content"]["application/json"];
+    assert_eq!(content["examples"]["observed1"]["value"], body);
+    assert!(document.to_string().contains(&format!("{{\"{key}\":{{\"type\":\"string\"")), "{document}");
+}

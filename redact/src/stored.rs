@@ -11,37 +11,21 @@ use crate::{
     body::{self, BodyHead, MaskedBody, Withheld},
     counts::{Counts, Place},
     form, header,
-    masker::{End, Masker, Style},
+    masker::{End, Masked, Masker, Style},
     redactor::Redactor,
     settings::Unparseable,
 };
 
-/// The facts of `meta` that say nothing of the traffic's content, by the names of the format.
-const OWN_FACTS: [&str; 17] = [
-    "id",
-    "source",
-    "seq",
-    "durationMs",
-    "requestBody",
-    "responseBody",
-    "requestTrailers",
-    "responseTrailers",
-    "httpVersion",
-    "clientAddress",
-    "upstreamAddress",
-    "cluster",
-    "route",
-    "direction",
-    "responseFlags",
-    "degraded",
-    "sampleRate",
-];
+mod meta;
 
 impl Redactor {
     /// Whether something in this line may have to be masked. Bodies in base64 are not looked into: the line says of
     /// itself that it has some.
     pub fn finds(&self, line: &CheckedLine<'_>) -> bool {
-        line.has_other_meta || self.finds_in(&line.request) || self.finds_in(&line.response)
+        line.has_other_meta
+            || line.meta_texts.iter().flatten().any(|fact| self.fact(fact).is_some())
+            || self.finds_in(&line.request)
+            || self.finds_in(&line.response)
     }
 
     fn finds_in(&self, texts: &CheckedTexts<'_>) -> bool {
@@ -69,20 +53,22 @@ impl Redactor {
         let mut counts = Counts::default();
         let HttpExchange { request, response, meta } = &mut *exchange;
         self.mask_target(request, &mut counts);
-        let mut sides = vec![("requestBody", &request.headers, &mut request.body, Place::RequestBody)];
-        if let Some(response) = response {
-            sides.push(("responseBody", &response.headers, &mut response.body, Place::ResponseBody));
-        }
+        let answer = response.as_mut().map(|response| (response.headers.as_ref(), &mut response.body));
+        let (headers, body) = answer.unzip();
+        let sides = [
+            ("requestBody", request.headers.as_ref(), Some(&mut request.body), Place::RequestBody),
+            ("responseBody", headers.flatten(), body, Place::ResponseBody),
+        ];
         for (key, headers, body, place) in sides {
             let facts = meta.as_mut().and_then(|meta| meta.get_mut(key)).and_then(Value::as_object_mut);
-            counts.add(place, self.mask_body(headers.as_ref(), body, facts));
+            counts.add(place, self.mask_body(headers, body.and_then(Option::as_mut), facts));
         }
         self.mask_headers(&mut request.headers, Place::RequestHeaders, &mut counts);
         if let Some(response) = response {
             self.mask_headers(&mut response.headers, Place::ResponseHeaders, &mut counts);
         }
         if let Some(meta) = meta {
-            self.mask_meta(meta, &mut counts);
+            meta::mask(self, meta, &mut counts);
         }
         tell(exchange, &counts);
         counts
@@ -136,39 +122,55 @@ impl Redactor {
         }
     }
 
-    /// The text of a body, or its bytes in base64.
+    /// The text of a body, and its bytes in base64.
     fn mask_body(
         &self,
         headers: Option<&Fields>,
-        body: &mut Option<String>,
-        mut facts: Option<&mut Map<String, Value>>,
+        text: Option<&mut String>,
+        facts: Option<&mut Map<String, Value>>,
     ) -> u64 {
         let pairs = || headers.into_iter().flat_map(Fields::iter);
         let pairs = pairs().flat_map(|(name, values)| values.iter().map(move |value| (name, value.as_str())));
         let head = BodyHead::of(bytes_of(pairs));
+        let mut facts = facts;
         let is_cut = facts.as_ref().and_then(|facts| facts.get("truncated")).and_then(Value::as_bool);
         let end = if is_cut == Some(true) { End::Cut } else { End::Whole };
-        if let Some(text) = body.as_mut().filter(|text| !text.is_empty()) {
-            // Whatever it was on the wire, here it is a text.
-            let masked = body::masked(self, text.as_bytes(), BodyHead { is_compressed: false, ..head }, end);
-            let count = masked.count();
-            match masked {
-                MaskedBody::Same => (),
-                MaskedBody::Changed { bytes, .. } => *text = text_of(bytes),
-                MaskedBody::Withheld(reason) => {
-                    text.clear();
-                    if let Some(facts) = &mut facts {
-                        withhold(facts, reason);
-                    }
+        let in_text = match text.filter(|text| !text.is_empty()) {
+            Some(text) => self.mask_text(text, head, end, facts.as_deref_mut()),
+            None => 0,
+        };
+        let in_bytes = match facts.filter(|_| !head.is_compressed) {
+            Some(facts) => self.mask_bytes(facts, head, end),
+            None => 0,
+        };
+        in_text.saturating_add(in_bytes)
+    }
+
+    fn mask_text(
+        &self,
+        text: &mut String,
+        head: BodyHead<'_>,
+        end: End,
+        facts: Option<&mut Map<String, Value>>,
+    ) -> u64 {
+        // Whatever it was on the wire, here it is a text.
+        let masked = body::masked(self, text.as_bytes(), BodyHead { is_compressed: false, ..head }, end);
+        let count = masked.count();
+        match masked {
+            MaskedBody::Same => (),
+            MaskedBody::Changed { bytes, .. } => *text = text_of(bytes),
+            MaskedBody::Withheld(reason) => {
+                text.clear();
+                if let Some(facts) = facts {
+                    withhold(facts, reason);
                 }
             }
-            return count;
         }
-        let Some(facts) = facts.filter(|_| !head.is_compressed) else { return 0 };
-        let Some(bytes) = facts.get("base64").and_then(Value::as_str).and_then(|text| STANDARD.decode(text).ok())
-        else {
-            return 0;
-        };
+        count
+    }
+
+    fn mask_bytes(&self, facts: &mut Map<String, Value>, head: BodyHead<'_>, end: End) -> u64 {
+        let Some(bytes) = facts.get("base64").and_then(packed_bytes) else { return 0 };
         let masked = body::masked(self, &bytes, head, end);
         let count = masked.count();
         match masked {
@@ -181,34 +183,17 @@ impl Redactor {
         count
     }
 
-    /// Trailers, and what others have put beside the format's facts.
-    fn mask_meta(&self, meta: &mut Map<String, Value>, counts: &mut Counts) {
-        let trailers = [("requestTrailers", Place::RequestTrailers), ("responseTrailers", Place::ResponseTrailers)];
-        for (key, place) in trailers {
-            for (name, value) in meta.get_mut(key).and_then(Value::as_object_mut).into_iter().flatten() {
-                let values = match value {
-                    Value::Array(values) => values.iter_mut().collect(),
-                    one => vec![one],
-                };
-                for value in values {
-                    let text = value.as_str().unwrap_or_default();
-                    if let Some(masked) = header::masked(self, name.as_bytes(), text.as_bytes()) {
-                        *value = Value::from(text_of(masked.bytes));
-                        counts.add(place, masked.count);
-                    }
-                }
-            }
-        }
-        let others = meta.iter_mut().filter(|(key, _)| key.as_str() != "redactions" && key.as_str() != "codeDetails");
-        for (key, value) in others.filter(|(key, _)| !OWN_FACTS.contains(&key.as_str())) {
-            let json = Value::Object(Map::from_iter([(key.clone(), value.take())])).to_string();
-            let masked = Masker::new(self, json.as_bytes(), Style::Words).json_or_text(End::Whole);
-            counts.add(Place::Meta, masked.as_ref().map_or(0, |masked| masked.count));
-            let json = masked.map_or(json.into_bytes(), |masked| masked.bytes);
-            let object: Map<String, Value> = serde_json::from_slice(&json).unwrap_or_default();
-            *value = object.into_iter().next().map_or(Value::Null, |(_, value)| value);
-        }
+    /// A text in `meta`, judged by what it says.
+    fn fact(&self, text: &str) -> Option<Masked> {
+        let mut masker = Masker::new(self, text.as_bytes(), Style::Words);
+        masker.value(0..text.len(), End::Whole);
+        masker.finish()
     }
+}
+
+/// The bytes of a body in `meta`, if it is in base64.
+fn packed_bytes(base64: &Value) -> Option<Vec<u8>> {
+    STANDARD.decode(base64.as_str()?).ok()
 }
 
 /// Leaves out the bodies in base64 that are under a `content-encoding`; how many there were.

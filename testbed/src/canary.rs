@@ -11,10 +11,12 @@
 
 pub mod forms;
 pub mod harmless;
+mod meta;
 mod rows;
 mod search;
 mod secret;
 
+pub use meta::{Posted, posted};
 pub use rows::{ROW, Row, Said, rows};
 pub use search::{DEEPEST, Found, Searcher};
 pub use secret::{Kind, LONGEST, Secret, USUAL};

@@ -223,3 +223,36 @@ fn packed_bodies_are_masked_when_they_are_unpacked_and_left_out_when_they_cannot
         assert!(left_out.contains(facts) && !left_out.contains("base64"), "{left_out}");
     }
 }
+
+/// serde_json takes an object with this key for a note of its own parser, and its text for what stands in its place: the
+/// line was read as another one than it was passed on as.
+#[test]
+fn an_object_that_looks_like_a_note_of_the_parser_is_masked_as_what_it_is() {
+    let note = |inner: &str| {
+        let note = serde_json::json!({"$serde_json::private::RawValue": inner});
+        serde_json::json!({"request": {"method": "get"}, "meta": {"note": note}}).to_string()
+    };
+    let wide = LineLimits { max_line_bytes: 1_000, ..LIMITS };
+    let judged = |line: String| judge(&line.into(), &wide, &Wall::default()).expect("not too many lines");
+
+    for inner in ["harmless", "{\"a\":1}", "[[[[", ""] {
+        let line = note(inner);
+        assert_eq!(judged(line.clone()).exchanges[0].line, line, "{inner}");
+    }
+    for inner in ["{\"password\":\"s3cret\"}", "broken, password=s3cret"] {
+        let lines = judged(note(inner));
+        let line = String::from_utf8_lossy(&lines.exchanges[0].line).into_owned();
+        assert!(line.contains("RawValue") && line.contains("[redacted]") && !line.contains("s3cret"), "{line}");
+    }
+}
+
+/// Readers differ about such a name, so one of them would see what the wall has not looked at.
+#[test]
+fn a_name_that_stands_twice_in_meta_is_bad_and_touches_no_other() {
+    let twice = r#"{"request":{"method":"get"},"meta":{"note":"password=s3cret","note":""}}"#;
+
+    let lines = judged(&format!("{GOOD}\n{twice}\n{GOOD}\n"));
+
+    assert_eq!(lines.exchanges.len(), 2);
+    assert_eq!(lines.rejected[0].error, "meta: \"note\" stands twice; put its values into one array");
+}

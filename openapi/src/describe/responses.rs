@@ -1,6 +1,7 @@
 //! From responses to what a document says of them: status, headers, content, examples.
 
 use serde_json::{Map, Value, json};
+use tributary_http_types::json_value;
 
 use super::{
     naming::Topic,
@@ -101,7 +102,7 @@ fn schema(kind: Kind, body: &Body, place: &Place, schemas: &mut Schemas) -> Valu
 
 fn examples(kind: Kind, body: &Body) -> Map<String, Value> {
     let value = |text: &str| match kind {
-        Kind::Json => serde_json::from_str(text).ok(),
+        Kind::Json => json_value(text.as_bytes()).ok(),
         _ => Some(Value::from(text)),
     };
     let examples = body.examples.iter().filter_map(value).zip(1..);

@@ -1,7 +1,7 @@
 //! A body of a request or a response, laid beside the media types of an operation.
 
 use serde_json::{Map, Value};
-use tributary_http_types::{BodyFacts, Fields};
+use tributary_http_types::{BodyFacts, Fields, json_value};
 
 use super::check::{Fault, Way, faults};
 use super::contract::Contract;
@@ -54,7 +54,7 @@ impl Body<'_> {
             return Vec::new();
         };
         let value = if is_json(&media) {
-            serde_json::from_str(self.text).ok()
+            json_value(self.text.as_bytes()).ok()
         } else if media == "application/x-www-form-urlencoded" {
             Some(form(contract, schema, self.text))
         } else {

@@ -1,5 +1,5 @@
 use serde_json::json;
-use tributary_http_types::check_line;
+use tributary_http_types::{check_line, json_value};
 
 use super::*;
 use crate::Settings;
@@ -18,7 +18,7 @@ fn masked(redactor: &Redactor, value: &Value) -> (Value, Vec<(&'static str, u64)
     assert!(counts.is_empty() || checked.has_base64_body || redactor.finds(&checked), "not found by looking");
     assert!(redactor.mask_exchange(&mut HttpExchange::from_line(&masked).unwrap()).is_empty(), "twice is not once");
     let counts = counts.iter().map(|(place, count)| (place.name(), count)).collect();
-    (serde_json::from_slice(&masked).unwrap(), counts)
+    (json_value(&masked).unwrap(), counts)
 }
 
 #[test]
@@ -166,4 +166,90 @@ fn a_secret_that_the_limit_has_cut_is_found_by_looking() {
 
     assert_eq!(line["request"]["body"], "it is [redacted]");
     assert_eq!(counts, [("requestBody", 1)]);
+}
+
+/// Every place of `meta` that somebody else can fill, own facts of a false type among them.
+#[test]
+fn what_others_post_in_meta_is_masked_in_every_place() {
+    const TOKEN: &str = "Bearer s3cret-token-1234567890";
+    let body = json!({"bytes": 4, "kept": 4, "truncated": false});
+    let with = |base: &Value, key: &str, value: Value| {
+        let mut object = base.clone();
+        object[key] = value;
+        object
+    };
+    let cases = [
+        json!({"codeDetails": format!("ext_authz_denied{{{TOKEN}}}")}),
+        json!({"route": "r?token=s3cret-token"}),
+        json!({"cluster": TOKEN}),
+        json!({"clientAddress": "10.0.0.1:80, https://kimmo:s3cret-token@h"}),
+        json!({"upstreamAddress": "password=s3cret-token"}),
+        json!({"responseFlags": TOKEN}),
+        json!({"httpVersion": TOKEN}),
+        json!({"direction": TOKEN}),
+        json!({"degraded": TOKEN}),
+        json!({"seq": TOKEN, "durationMs": TOKEN, "sampleRate": TOKEN}),
+        json!({"id": {"password": "s3cret-token"}, "source": [TOKEN]}),
+        json!({"cluster": {"password": "s3cret-token"}}),
+        json!({"codeDetails": ["x", {"secret": "s3cret-token"}]}),
+        json!({"redactions": {"query": TOKEN}}),
+        json!({"redactions": TOKEN}),
+        json!({"requestTrailers": {"x": {"token": "s3cret-token"}, "y": [[TOKEN]]}}),
+        json!({"requestTrailers": [TOKEN], "responseTrailers": TOKEN}),
+        json!({"requestBody": TOKEN}),
+        json!({"requestBody": with(&body, "password", json!("s3cret-token"))}),
+        json!({"requestBody": with(&body, "withheld", json!(TOKEN))}),
+        json!({"responseBody": with(&body, "base64", json!(TOKEN))}),
+        json!({"responseBody": with(&body, "base64", json!([TOKEN]))}),
+        json!({"note": {"deep": [{"apiKey": "s3cret-token"}]}}),
+        json!({"note": {"$serde_json::private::RawValue": "{\"password\":\"s3cret-token\"}"}}),
+        json!({"$serde_json::private::RawValue": "{\"password\":\"s3cret-token\"}"}),
+    ];
+
+    for meta in cases {
+        let (line, counts) = masked(&Redactor::default(), &json!({"request": {"method": "get"}, "meta": meta}));
+
+        assert!(!line.to_string().contains("s3cret-token"), "{line}");
+        assert!(!counts.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn bytes_in_base64_are_masked_beside_a_text_and_without_a_message() {
+    let facts = json!({"bytes": 9, "kept": 9, "truncated": false, "base64": STANDARD.encode("password=hunter2")});
+    let given = json!({
+        "request": {"method": "post", "headers": {}, "body": "harmless"},
+        "meta": {"requestBody": facts, "responseBody": facts}
+    });
+
+    let (line, counts) = masked(&Redactor::default(), &given);
+
+    for side in ["requestBody", "responseBody"] {
+        assert_eq!(line["meta"][side]["base64"], STANDARD.encode("password=[redacted]"));
+    }
+    assert_eq!(counts, [("requestBody", 1), ("responseBody", 1)]);
+}
+
+#[test]
+fn what_envoy_says_of_an_exchange_is_not_found() {
+    let facts = [
+        ("codeDetails", "upstream_reset_after_response_started{protocol_error}"),
+        ("codeDetails", "jwt_authn_access_denied{Jwt_is_missing}"),
+        ("codeDetails", "rbac_access_denied_matched_policy[ns[default]-policy[deny-all]-rule[0]]"),
+        ("codeDetails", "ext_authz_denied"),
+        ("cluster", "outbound|8080|v2|users.default.svc.cluster.local"),
+        ("route", "httproute/default/token-service/rule/0/match/0/*"),
+        ("clientAddress", "[2001:db8:4111:1111:1111:1111::1]:50000"),
+        ("upstreamAddress", "/var/run/app.sock"),
+        ("responseFlags", "UC,URX"),
+        ("httpVersion", "HTTP/2"),
+        ("direction", "outbound"),
+        ("degraded", "heads"),
+    ];
+
+    for (key, fact) in facts {
+        let line = line_of(&json!({"request": {"method": "get"}, "meta": {"id": "a-1", key: fact}}));
+
+        assert!(!Redactor::default().finds(&check_line(&line).unwrap()), "{key}: {fact}");
+    }
 }

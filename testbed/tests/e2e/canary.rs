@@ -31,8 +31,8 @@ use switches::{
     filters_switches_are_counted_and_headers_stay_masked, one_value_is_one_token_under_one_key,
 };
 use wall::{
-    what_others_post_and_is_harmless_is_left_as_it_is, what_others_post_is_masked_by_the_collector,
-    what_the_filter_masked_is_left_as_it_is,
+    what_others_post_and_is_harmless_is_left_as_it_is, what_others_post_in_meta_is_masked_by_the_collector,
+    what_others_post_is_masked_by_the_collector, what_the_filter_masked_is_left_as_it_is,
 };
 
 pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
@@ -42,6 +42,7 @@ pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
         no_secret_and_no_key_lies_in_the_file,
         harmless_names_and_values_pass_unchanged,
         what_others_post_is_masked_by_the_collector,
+        what_others_post_in_meta_is_masked_by_the_collector,
         what_others_post_and_is_harmless_is_left_as_it_is,
         what_the_filter_masked_is_left_as_it_is,
         allow_list_frees_harmless_names_and_never_sensitive_ones,

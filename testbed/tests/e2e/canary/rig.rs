@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::future::try_join_all;
 use tributary_testbed::{
-    canary::{self, ROW, Row, Said, Searcher, Secret},
+    canary::{self, Posted, ROW, Row, Said, Searcher, Secret},
     client::{h1, h2},
     message::{Asked, Call, End, Reply},
     origin::Answer,
@@ -76,6 +76,11 @@ impl Canaries {
         let key = Secret::word("the key of the tokens");
         let text = key.whole().to_owned();
         (Canaries::of(Canaries::third(1), &[key]), text)
+    }
+
+    /// No rows, and the secrets of lines that are posted.
+    pub(super) fn posted(lines: &[Posted]) -> Canaries {
+        Canaries { rows: Vec::new(), searcher: Searcher::new(lines.iter().map(|line| &line.secret)) }
     }
 
     fn of(rows: Vec<Row>, more: &[Secret]) -> Canaries {

@@ -30,6 +30,25 @@ pub(super) async fn what_others_post_is_masked_by_the_collector(_: &Bed) -> Resu
     canaries.none_in(&documents)
 }
 
+/// `meta` is free-form: what somebody else writes there is masked too, in Tributary's own facts as well.
+pub(super) async fn what_others_post_in_meta_is_masked_by_the_collector(_: &Bed) -> Result<()> {
+    let posted = canary::posted();
+    let lines: Vec<Vec<u8>> = posted.iter().map(|posted| format!("{}\n", posted.line).into_bytes()).collect();
+    let canaries = Canaries::posted(&posted);
+
+    let walled = Walled::post(&lines).await?;
+
+    for (posted, line) in posted.iter().zip(&walled.lines) {
+        ensure!(line.text()?.contains("redacted]"), "{}: nothing is masked in {}", posted.name, line.text()?);
+        let counted = line.exchange()?.meta.and_then(|meta| meta.get("redactions")?.as_object().cloned());
+        ensure!(counted.is_some_and(|counts| !counts.is_empty()), "{}: {}", posted.name, line.text()?);
+    }
+    let mut documents = Documents::of_lines("file", &walled.lines);
+    documents.add_folder("the folder of the file", walled.scratch.path())?;
+    documents.add_collector(&walled.collector).await?;
+    canaries.none_in(&documents)
+}
+
 /// What others post and is no secret comes out byte for byte, headers among it that no proxy would pass on.
 pub(super) async fn what_others_post_and_is_harmless_is_left_as_it_is(_: &Bed) -> Result<()> {
     let mut rows = harmless::rows();

@@ -2,35 +2,12 @@
 //! readers accept.
 
 use serde_json::{Map, Value};
-use tributary_http_types::HttpExchange;
+use tributary_http_types::{BODY_FACTS, HttpExchange, META_FACTS};
 use tributary_testbed::recordings::Line;
 
 const LINE: &[&str] = &["request", "response", "meta"];
 const REQUEST: &[&str] = &["timestamp", "method", "protocol", "host", "headers", "body", "path", "pathname", "query"];
 const RESPONSE: &[&str] = &["timestamp", "statusCode", "headers", "body"];
-const META: &[&str] = &[
-    "id",
-    "source",
-    "seq",
-    "durationMs",
-    "requestBody",
-    "responseBody",
-    "requestTrailers",
-    "responseTrailers",
-    "httpVersion",
-    "clientAddress",
-    "upstreamAddress",
-    "cluster",
-    "route",
-    "direction",
-    "responseFlags",
-    "codeDetails",
-    "degraded",
-    "redactions",
-    "sampleRate",
-];
-const BODY: &[&str] = &["bytes", "kept", "truncated", "base64", "decoded", "withheld"];
-
 /// The rules that a line breaks; empty when it keeps to all.
 pub(crate) fn broken_by(line: &Line) -> Vec<String> {
     let mut broken = Vec::new();
@@ -65,10 +42,11 @@ fn shape(line: &Map<String, Value>) -> Vec<String> {
     if line.contains_key("response") {
         broken.extend(keys("response", object("response"), RESPONSE, &[]));
     }
-    broken.extend(keys("meta", meta, META, META));
+    let facts = META_FACTS.map(|(key, _)| key);
+    broken.extend(keys("meta", meta, &facts, &facts));
     for key in ["requestBody", "responseBody"] {
         if let Some(Value::Object(body)) = meta.get(key) {
-            broken.extend(keys(key, body, BODY, &["base64", "decoded", "withheld"]));
+            broken.extend(keys(key, body, &BODY_FACTS, &["base64", "decoded", "withheld"]));
         }
     }
     for (name, headers) in [("request", request.get("headers")), ("response", object("response").get("headers"))] {
