@@ -233,7 +233,8 @@ impl Writer<'_, '_> {
             ],
         )?;
         self.wall(&app.wall)?;
-        self.door(&app.door)
+        let kafka = app.sink.kafka_counts();
+        self.door(&app.door, kafka.is_some_and(|kafka| kafka.is_unverified))
     }
 
     fn wall(&mut self, wall: &Wall) -> fmt::Result {
@@ -248,7 +249,7 @@ impl Writer<'_, '_> {
         self.gauges("redaction_disabled", help, "what", &wall.open_parts())
     }
 
-    fn door(&mut self, door: &Door) -> fmt::Result {
+    fn door(&mut self, door: &Door, kafka_is_unverified: bool) -> fmt::Result {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let turned_away = &door.turned_away;
         self.counters(
@@ -262,7 +263,11 @@ impl Writer<'_, '_> {
             ],
         )?;
         let exposure = door.exposure();
-        let states = [("no_auth", exposure == Exposure::NoAuth), ("clear_text", exposure == Exposure::ClearText)];
+        let states = [
+            ("no_auth", exposure == Exposure::NoAuth),
+            ("clear_text", exposure == Exposure::ClearText),
+            ("kafka_unverified", kafka_is_unverified),
+        ];
         self.gauges("insecure", "1 for what is not as safe as it should be, see /ready", "what", &states)?;
         let states = [("tokens", door.tokens_failure().is_some()), ("certificates", door.tls_failure().is_some())];
         self.gauges("not_renewed", "1 for files that changed and cannot be used, see /ready", "what", &states)

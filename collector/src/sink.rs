@@ -71,6 +71,8 @@ pub(crate) struct KafkaCounts {
     pub failed_records: Vec<(&'static str, u64)>,
     /// Producers that died and were replaced.
     pub replaced_producers: u64,
+    /// Whether something of the brokers' certificates is not checked, because the settings say so.
+    pub is_unverified: bool,
 }
 
 /// What became of one call of [`Sink::store`].

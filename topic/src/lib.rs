@@ -34,5 +34,5 @@ pub use error::TopicError;
 pub use health::{Cause, Problem};
 pub use reader::{Delivered, Reader, ReaderConfig, Start};
 pub use setting::{NotASetting, Setting};
-pub use settings::{Compression, WriterConfig};
+pub use settings::{Compression, Unverified, WriterConfig};
 pub use writer::{Record, RecordError, Writer};

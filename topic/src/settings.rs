@@ -107,6 +107,42 @@ impl WriterConfig {
     }
 }
 
+/// What is not checked of the brokers' certificates, because the settings say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unverified {
+    /// Nothing is: whoever stands between can read and change what is written.
+    Certificate,
+    /// The name of the host in it: any holder of a certificate that is trusted can pretend to be a broker.
+    HostName,
+}
+
+impl Unverified {
+    /// What these settings take away; the last of one name counts.
+    pub(crate) fn of(settings: &[Setting]) -> Option<Unverified> {
+        let says = |name: &str, words: &[&str]| {
+            let last = settings.iter().rev().find(|setting| setting.name() == name);
+            last.is_some_and(|last| words.iter().any(|word| last.reveal().eq_ignore_ascii_case(word)))
+        };
+        // The words that librdkafka takes for "no" (rdkafka_conf.c).
+        if says("enable.ssl.certificate.verification", &["false", "f", "0"]) {
+            return Some(Unverified::Certificate);
+        }
+        says("ssl.endpoint.identification.algorithm", &["none"]).then_some(Unverified::HostName)
+    }
+
+    /// What an operator should know.
+    pub const fn warning(self) -> &'static str {
+        match self {
+            Unverified::Certificate => {
+                "kafka's certificates are not verified: enable.ssl.certificate.verification=false is given"
+            }
+            Unverified::HostName => {
+                "kafka's host names are not verified: ssl.endpoint.identification.algorithm=none is given"
+            }
+        }
+    }
+}
+
 /// Settings that librdkafka knows under two names.
 const ALIASES: &[(&str, &str)] = &[
     ("linger.ms", "queue.buffering.max.ms"),
@@ -246,6 +282,42 @@ mod tests {
     fn acks_all_may_be_said_twice() {
         assert!(with("acks", "all").is_ok());
         assert!(with("request.required.acks", "-1").is_ok());
+    }
+
+    #[test]
+    fn what_is_not_verified_is_told_by_the_last_word_on_it() {
+        const CERTIFICATE: &str = "enable.ssl.certificate.verification";
+        const NAME: &str = "ssl.endpoint.identification.algorithm";
+        type Given = &'static [(&'static str, &'static str)];
+        let cases: [(Given, Option<Unverified>); 9] = [
+            (&[], None),
+            (&[("security.protocol", "ssl")], None),
+            (&[(CERTIFICATE, "true"), (NAME, "https")], None),
+            (&[(CERTIFICATE, "false")], Some(Unverified::Certificate)),
+            (&[(CERTIFICATE, "F")], Some(Unverified::Certificate)),
+            (&[(CERTIFICATE, "0"), (NAME, "none")], Some(Unverified::Certificate)),
+            (&[(CERTIFICATE, "false"), (CERTIFICATE, "true")], None),
+            (&[(NAME, "NONE")], Some(Unverified::HostName)),
+            (&[(NAME, "none"), (NAME, "https")], None),
+        ];
+
+        for (settings, expected) in cases {
+            let given: Vec<Setting> = settings.iter().map(|(name, value)| Setting::new(*name, *value)).collect();
+            assert_eq!(Unverified::of(&given), expected, "{settings:?}");
+        }
+    }
+
+    /// The words that switch it off are the ones that librdkafka takes, and no others.
+    #[test]
+    fn words_that_librdkafka_refuses_switch_nothing_off() {
+        for (name, value) in
+            [("enable.ssl.certificate.verification", "no"), ("ssl.endpoint.identification.algorithm", "off")]
+        {
+            let config = with(name, value).expect("our own checks know nothing of it");
+
+            assert!(config.create::<rdkafka::producer::BaseProducer>().is_err(), "{name}={value}");
+            assert_eq!(Unverified::of(&[Setting::new(name, value)]), None);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rdkafka::ClientConfig;
 use tokio::sync::OnceCell;
 
 use crate::{
-    Setting, TopicError, WriterConfig,
+    Setting, TopicError, Unverified, WriterConfig,
     admin::{Limits, NewTopicShape, Shape, TopicAdmin, TopicFacts},
     health::{Cause, Health, Problem, Witness},
     log::LogGate,
@@ -208,6 +208,11 @@ impl Writer {
         self.admin.reconfigure(admin);
         *self.config() = config;
         Ok(())
+    }
+
+    /// What is not checked of the brokers' certificates, because the settings say so; `None`: all is.
+    pub fn unverified(&self) -> Option<Unverified> {
+        Unverified::of(&self.config().settings)
     }
 
     /// What keeps records from being acknowledged at present; empty if nothing does.

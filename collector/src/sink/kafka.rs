@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
-use tributary_topic::{Cause, Problem, Record, RecordError, TopicError, TopicFacts, Writer, WriterConfig};
+use tributary_topic::{Cause, Problem, Record, RecordError, TopicError, TopicFacts, Unverified, Writer, WriterConfig};
 
 use renewal::Renewal;
 
@@ -186,7 +186,8 @@ impl Sink for KafkaSink {
     fn kafka_counts(&self) -> Option<KafkaCounts> {
         let writer = self.shared.writer()?;
         let failed_records = Cause::ALL.map(|cause| (cause.as_str(), writer.failed_records(cause))).to_vec();
-        Some(KafkaCounts { failed_records, replaced_producers: writer.replaced_producers() })
+        let is_unverified = writer.unverified().is_some();
+        Some(KafkaCounts { failed_records, replaced_producers: writer.replaced_producers(), is_unverified })
     }
 
     fn queued_bytes(&self) -> u64 {
@@ -235,6 +236,8 @@ impl Shared {
         }
         let refuses = !seen || self.writer().is_none_or(|writer| writer.is_refusing());
         let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let unverified = self.writer().and_then(|writer| writer.unverified());
+        warnings.extend(unverified.map(|what| what.warning().to_owned()));
         let accounts = self.accounts_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
         warnings.extend(accounts.map(|why| format!("accounts are not written: {why}")));
         Condition { refuses, degraded, warnings }
@@ -287,10 +290,12 @@ impl Shared {
 /// Looks after the topic until the sink is closed, and tells the log when something changes.
 async fn keep(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     let mut known: Vec<Cause> = Vec::new();
+    let mut unverified = None;
     let mut renewal = Renewal::new(shared.settings.sources.clone());
     while !*stopped.borrow() {
         if let Some(writer) = shared.writer() {
             renewal.look(&writer);
+            tell_unverified(&mut unverified, writer.unverified());
         }
         // The error is in the writer's health too, which holds what deliveries saw besides.
         let _ = shared.look().await;
@@ -311,6 +316,14 @@ async fn keep(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
             _ = stopped.changed() => return,
         }
     }
+}
+
+/// Logs what of the brokers' certificates is not checked, at the start and when renewed settings change that.
+fn tell_unverified(known: &mut Option<Unverified>, now: Option<Unverified>) {
+    if let Some(what) = now.filter(|_| *known != now) {
+        tracing::warn!(why = what.warning(), "Not as safe as it should be.");
+    }
+    *known = now;
 }
 
 fn warnings_of(topic: &str, facts: &TopicFacts) -> Vec<String> {

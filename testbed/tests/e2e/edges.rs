@@ -14,7 +14,9 @@ use tributary_testbed::stack::Bed;
 
 use crate::harness::trials;
 use bombs::bombs_are_refused_and_cost_no_memory;
-use certificates::{posts_need_a_client_certificate_that_is_admitted, public_address_needs_a_wall};
+use certificates::{
+    kafka_that_is_not_verified_shows, posts_need_a_client_certificate_that_is_admitted, public_address_needs_a_wall,
+};
 use floods::floods_of_frames_keep_nobody_waiting;
 use injection::{no_field_makes_a_second_line_or_event, no_traffic_chooses_a_topic_or_a_file};
 use secrets::{no_refused_setting_shows_a_secret, no_secret_of_the_collector_is_shown};
@@ -24,6 +26,7 @@ pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
     trials!(bed, "edges":
         posts_need_a_client_certificate_that_is_admitted,
         public_address_needs_a_wall,
+        kafka_that_is_not_verified_shows,
         bombs_are_refused_and_cost_no_memory,
         slow_clients_keep_nobody_waiting,
         floods_of_frames_keep_nobody_waiting,

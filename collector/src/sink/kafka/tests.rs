@@ -99,3 +99,27 @@ async fn a_wrong_setting_opens_no_sink() {
 
     assert!(matches!(KafkaSink::open(settings), Err(TopicError::Setting { .. })));
 }
+
+#[tokio::test]
+async fn kafka_that_is_not_verified_shows_until_it_is_again() {
+    let off = [
+        ("enable.ssl.certificate.verification", "false", "kafka's certificates are not verified: "),
+        ("ssl.endpoint.identification.algorithm", "none", "kafka's host names are not verified: "),
+    ];
+    for (name, value, warning) in off {
+        let setting = |value: &str| tributary_topic::Setting::new(name, value);
+        let mut settings = nowhere();
+        settings.writer.settings.push(setting(value));
+        let sink = KafkaSink::open(settings).expect("good settings");
+        let shows = || {
+            let warned = sink.condition().warnings.iter().any(|known| known.starts_with(warning));
+            (warned, sink.kafka_counts().expect("a writer").is_unverified)
+        };
+
+        assert_eq!(shows(), (true, true), "{name}");
+        sink.shared.writer().expect("a writer").reconfigure(vec![]).expect("good settings");
+        assert_eq!(shows(), (false, false), "{name}");
+
+        sink.close(Duration::from_secs(5)).await;
+    }
+}

@@ -7,6 +7,7 @@ use serde_json::json;
 use tributary_testbed::{
     certificates::{Authority, Identity},
     client,
+    collector::Collector,
     envoy::Envoy,
     message::{Call, Reply},
     ports::Port,
@@ -172,6 +173,33 @@ pub(super) async fn public_address_needs_a_wall(_: &Bed) -> Result<()> {
         ensure!(status.code() == Some(64), "it ended with {status}: {said}");
         ensure!(said.contains(&format!("--listen {address}")) && said.contains("--insecure-no-auth"), "{said}");
         ensure!(!said.contains("Listening."), "{said}");
+    }
+    Ok(())
+}
+
+/// Whoever switches the verification of Kafka's certificates off can be seen to do so. No broker is needed for it.
+pub(super) async fn kafka_that_is_not_verified_shows(_: &Bed) -> Result<()> {
+    for (setting, gauge, word) in [
+        ("enable.ssl.certificate.verification=false", 1, "certificates are not verified"),
+        ("ssl.endpoint.identification.algorithm=none", 1, "host names are not verified"),
+        ("security.protocol=ssl", 0, "not verified"),
+    ] {
+        let nowhere = Port::tcp()?.address().to_string();
+        let arguments = ["--kafka-config", "security.protocol=ssl", "--kafka-config", setting];
+        let collector = Collector::builder().kafka(&nowhere, "t").args(&arguments).start().await?;
+
+        let ready = collector.call(&Call::get("/ready")).await?.json()?;
+        let metric = collector.metric("tributary_collector_insecure{what=\"kafka_unverified\"}").await?;
+        ensure!(metric == gauge, "{setting}: {metric}");
+        ensure!(ready["warnings"].to_string().contains(word) == (gauge == 1), "{setting}: {ready}");
+        if gauge == 1 {
+            wait::until("a word in the log", PATIENCE, async || {
+                let log = collector.log().text();
+                ensure!(log.contains("Not as safe as it should be.") && log.contains(word), "{log}");
+                Ok(())
+            })
+            .await?;
+        }
     }
     Ok(())
 }
