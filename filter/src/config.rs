@@ -166,6 +166,7 @@ fn redactor(redact: &Fields<'_>, environment: &[u8]) -> Result<Redactor, ConfigE
     let settings = Settings {
         names: redact.texts("names")?,
         allow: redact.texts("allow")?,
+        only_headers: redact.optional_texts("only_headers")?,
         patterns: redact.texts("patterns")?,
         paths: redact.texts("paths")?,
         bodies: redact.flag("bodies")?,

@@ -41,6 +41,7 @@ fn masked_anew(rules: &Redactor, name: &[u8], value: &[u8]) -> Option<Masked> {
         b"cookie" => masker.cookie(),
         b"set-cookie" => masker.set_cookie(),
         name if rules.names.judge(name, Field::Header).masks(value.len()) => masker.mask(0..value.len(), value),
+        name if !rules.names.shows_header(name) => masker.mask(0..value.len(), value),
         name if URLS.contains(&name) => masker.target(End::Whole),
         name if name.ends_with(b"-bin") => binary(&mut masker, value),
         _ => masker.value(0..value.len(), End::Whole),
@@ -124,6 +125,32 @@ mod tests {
 
         for (name, value) in cases {
             assert_eq!(value_of(name, value), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn in_strict_mode_only_listed_headers_are_shown_and_secrets_in_them_are_not() {
+        let settings = serde_json::from_str(r#"{"only_headers":["Accept","x-note","referer"]}"#).unwrap();
+        let rules = Redactor::new(settings, None).unwrap();
+        let cases = [
+            ("accept", "*/*", "*/*"),
+            ("ACCEPT", "*/*", "*/*"),
+            ("x-note", "token=hunter2", "token=[redacted]"),
+            ("referer", "/a?token=hunter2", "/a?token=[redacted]"),
+            ("x-notes", "harmless", "[redacted]"),
+            ("user-agent", "curl/8", "[redacted]"),
+            ("user-agent", "", ""),
+            ("content-type", "text/plain", "text/plain"),
+            ("content-encoding", "gzip", "gzip"),
+            ("grpc-status", "0", "[redacted]"),
+            ("cookie", "a=b", "a=[redacted]"),
+            ("authorization", "Bearer abc", "Bearer [redacted]"),
+        ];
+
+        for (name, value, expected) in cases {
+            let once = masked(&rules, name.as_bytes(), value.as_bytes()).map_or(value.into(), |masked| masked.bytes);
+            assert_eq!(String::from_utf8_lossy(&once), expected, "{name}");
+            assert_eq!(masked(&rules, name.as_bytes(), &once), None, "{name}");
         }
     }
 

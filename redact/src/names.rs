@@ -70,7 +70,12 @@ pub(crate) struct Names {
     pub(crate) extra: Vec<OwnName>,
     /// A name of exactly these words is not, unless it is sensitive whatever is configured.
     pub(crate) allow: Vec<OwnName>,
+    /// The only headers whose values are shown, in small letters; `None`: all that are not sensitive.
+    pub(crate) only_headers: Option<Vec<String>>,
 }
+
+/// Headers that say what a body is: without them it can be neither decoded nor masked as what it is.
+const ABOUT_BODIES: [&[u8]; 4] = [b"content-type", b"content-encoding", b"content-length", b"grpc-encoding"];
 
 /// A name as words in small letters; empty if it has none.
 pub(crate) fn own_name(name: &str) -> OwnName {
@@ -83,12 +88,23 @@ pub(crate) fn is_sensitive_always(name: &str) -> bool {
         || LISTED_HEADERS.contains(&name.to_ascii_lowercase().as_bytes())
 }
 
+/// Whether no configuration can show the value of this header.
+pub(crate) fn is_sensitive_header(lower: &str) -> bool {
+    built_in(lower.as_bytes(), Field::Header).verdict > Verdict::Harmless
+}
+
 impl Names {
     /// As [`judge`](Self::judge), for what may as well be a number, a date or a time: these cost a glance.
     pub(crate) fn judge_spelled(&self, name: &[u8], field: Field) -> Judged {
         // No built-in name has fewer than two letters.
         let is_spelled = name.iter().filter(|byte| byte.is_ascii_alphabetic()).nth(1).is_some();
         if is_spelled || !self.extra.is_empty() { self.judge(name, field) } else { Judged::HARMLESS }
+    }
+
+    /// Whether the value of a header, whose name is in small letters, may be shown if nothing in it is secret.
+    pub(crate) fn shows_header(&self, lower: &[u8]) -> bool {
+        let is_listed = |only: &Vec<String>| only.iter().any(|listed| listed.as_bytes() == lower);
+        self.only_headers.as_ref().is_none_or(is_listed) || ABOUT_BODIES.contains(&lower)
     }
 
     pub(crate) fn judge(&self, name: &[u8], field: Field) -> Judged {

@@ -18,6 +18,10 @@ pub struct Settings {
     /// Names that are harmless: of exactly these words, outside headers. At most 64; a name that is sensitive for good
     /// is refused.
     pub allow: Vec<String>,
+    /// The only headers and trailers whose values are shown, by whole name; the values of all others are masked, but for
+    /// those that say what a body is (`content-type`, `content-encoding`, `content-length`, `grpc-encoding`). Default:
+    /// all are shown but the sensitive ones. At most 64, of 1 to 64 bytes; a sensitive name is refused.
+    pub only_headers: Option<Vec<String>>,
     /// Further patterns of secret values. At most 16, of 1 to 128 bytes; the language stands in the README.
     pub patterns: Vec<String>,
     /// Which segments of which paths are secrets: `/reset/{secret}`. At most 32, of 1 to 512 bytes.
@@ -39,6 +43,7 @@ impl Default for Settings {
         Settings {
             names: Vec::new(),
             allow: Vec::new(),
+            only_headers: None,
             patterns: Vec::new(),
             paths: Vec::new(),
             bodies: true,
@@ -102,8 +107,10 @@ pub enum SettingsError {
         name: String,
     },
     /// Somebody wants to see what nobody may.
-    #[error("allow: {name:?} is not allowed; allowed: a name that is not sensitive for good (a password, a token …)")]
+    #[error("{field}: {name:?} is not allowed; allowed: a name that is not sensitive for good (a password, a token …)")]
     Sensitive {
+        /// The field.
+        field: &'static str,
         /// The name.
         name: String,
     },
@@ -129,10 +136,11 @@ impl Settings {
     pub(crate) fn read_names(&self) -> Result<names::Names, SettingsError> {
         let extra = own_names("names", &self.names)?;
         let allow = own_names("allow", &self.allow)?;
-        match self.allow.iter().find(|name| names::is_sensitive_always(name)) {
-            Some(name) => Err(SettingsError::Sensitive { name: name.clone() }),
-            None => Ok(names::Names { extra, allow }),
+        if let Some(name) = self.allow.iter().find(|name| names::is_sensitive_always(name)) {
+            return Err(SettingsError::Sensitive { field: "allow", name: name.clone() });
         }
+        let only_headers = self.only_headers.as_deref().map(header_names).transpose()?;
+        Ok(names::Names { extra, allow, only_headers })
     }
 
     pub(crate) fn read_patterns(&self) -> Result<Vec<custom::Pattern>, SettingsError> {
@@ -161,6 +169,24 @@ fn own_names(field: &'static str, names: &[String]) -> Result<Vec<names::OwnName
             return Err(SettingsError::NotAName { field, name: shortened(name) });
         }
         Ok(own)
+    };
+    names.iter().map(read).collect()
+}
+
+/// Names of headers in small letters.
+fn header_names(names: &[String]) -> Result<Vec<String>, SettingsError> {
+    const FIELD: &str = "only_headers";
+
+    at_most(FIELD, names, MOST_NAMES)?;
+    let read = |name: &String| {
+        let lower = name.to_ascii_lowercase();
+        if names::is_sensitive_header(&lower) {
+            return Err(SettingsError::Sensitive { field: FIELD, name: shortened(name) });
+        }
+        if !(1..=MOST_NAME_BYTES).contains(&name.len()) || names::own_name(name).is_empty() {
+            return Err(SettingsError::NotAName { field: FIELD, name: shortened(name) });
+        }
+        Ok(lower)
     };
     names.iter().map(read).collect()
 }
@@ -198,7 +224,7 @@ mod tests {
 
     #[test]
     fn every_field_is_read() {
-        let json = r#"{"names":["a"],"allow":["b"],"patterns":["abcd"],"paths":["/{x}"],"bodies":false,"query":false,
+        let json = r#"{"names":["a"],"allow":["b"],"only_headers":["c"],"patterns":["abcd"],"paths":["/{x}"],"bodies":false,"query":false,
                        "unparseable":"drop","compressed":"drop","key_env":"KEY"}"#;
 
         assert_eq!(
@@ -206,6 +232,7 @@ mod tests {
             Settings {
                 names: vec!["a".to_owned()],
                 allow: vec!["b".to_owned()],
+                only_headers: Some(vec!["c".to_owned()]),
                 patterns: vec!["abcd".to_owned()],
                 paths: vec!["/{x}".to_owned()],
                 bodies: false,
@@ -224,6 +251,14 @@ mod tests {
             (
                 r#"{"allow":["Access_Token"]}"#,
                 "allow: \"Access_Token\" is not allowed; allowed: a name that is not sensitive for good (a password, a token …)",
+            ),
+            (
+                r#"{"only_headers":["accept","X-Api-Key"]}"#,
+                "only_headers: \"X-Api-Key\" is not allowed; allowed: a name that is not sensitive for good (a password, a token …)",
+            ),
+            (
+                r#"{"only_headers":[""]}"#,
+                r#"only_headers: "" is not allowed; allowed: 1 to 64 bytes with a letter or a digit"#,
             ),
             (
                 r#"{"patterns":["(a)"]}"#,
@@ -246,6 +281,7 @@ mod tests {
         for (field, entry, most) in [
             ("names", "name", MOST_NAMES),
             ("allow", "name", MOST_NAMES),
+            ("only_headers", "name", MOST_NAMES),
             ("patterns", "abcd", MOST_PATTERNS),
             ("paths", "/{x}", MOST_PATHS),
         ] {

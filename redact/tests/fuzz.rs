@@ -198,7 +198,7 @@ proptest! {
         settings in json(
             vec![serde_json::json!({"names": ["x-acme-thing"], "allow": ["x-request-id"], "patterns": ["acme-[0-9]{4,8}"],
                 "paths": ["/reset/{secret}"], "bodies": true, "query": true, "unparseable": "drop", "compressed": "drop"})],
-            ["names", "allow", "patterns", "paths", "bodies", "query", "unparseable", "compressed"].map(str::to_owned).to_vec(),
+            ["names", "allow", "only_headers", "patterns", "paths", "bodies", "query", "unparseable", "compressed"].map(str::to_owned).to_vec(),
         ),
         pattern in "[a-z0-9\\[\\]{}(),.*+?\\\\^$|-]{0,30}",
         given in given(),

@@ -114,6 +114,10 @@ impl<'a> Fields<'a> {
         entries.iter().map(text).collect()
     }
 
+    pub(super) fn optional_texts(&self, name: &str) -> Result<Option<Vec<String>>, ConfigError> {
+        self.value(name).map(|_| self.texts(name)).transpose()
+    }
+
     /// Refuses the first field that [`SETTINGS`] does not know.
     pub(super) fn refuse_unknown(&self) -> Result<(), ConfigError> {
         let names = self.object.into_iter().flat_map(Map::keys);

@@ -171,6 +171,13 @@ pub const SETTINGS: &[Setting] = &[
         "texts of 1 to 64 bytes",
         "Names of exactly these words are harmless, outside headers; one that is sensitive for good is refused.",
     ),
+    list(
+        "redact.only_headers",
+        64,
+        "texts of 1 to 64 bytes",
+        "Strict mode: the only headers and trailers whose values are recorded, beside `content-type`, `content-encoding`, \
+         `content-length` and `grpc-encoding`; all others are masked. A sensitive name is refused; an empty array shows none.",
+    ),
     list("redact.patterns", 16, "texts of 1 to 128 bytes", "Further forms of secret values, in the pattern language."),
     list("redact.paths", 32, "texts of 1 to 512 bytes", "Segments of paths that are secrets: `/reset/{secret}`."),
     Setting {

@@ -54,10 +54,10 @@ fn every_field_is_read() {
         r#"{"collector":{"cluster":"c","authority":"a:1","path":"/p","timeout_ms":100,"token_env":"TOKEN"},
             "max_request_body_bytes":1,"max_response_body_bytes":2,"max_memory_bytes":70000,"flush_after_ms":10,
             "max_batch_bytes":1024,"max_batch_exchanges":3,"retry_min_ms":11,"retry_max_ms":12,"give_up_after_ms":1000,
-            "heartbeat_ms":2000,"redact":{"names":["n"],"allow":["a"],"patterns":["abcd"],"paths":["/{x}"],"bodies":false,
+            "heartbeat_ms":2000,"redact":{"names":["n"],"allow":["a"],"only_headers":[],"patterns":["abcd"],"paths":["/{x}"],"bodies":false,
             "query":false,"unparseable":"drop","compressed":"drop","key_env":"KEY"}}"#,
     );
-    let redact = r#"{"names":["n"],"allow":["a"],"patterns":["abcd"],"paths":["/{x}"],"bodies":false,"query":false,
+    let redact = r#"{"names":["n"],"allow":["a"],"only_headers":[],"patterns":["abcd"],"paths":["/{x}"],"bodies":false,"query":false,
                      "unparseable":"drop","compressed":"drop","key_env":"KEY"}"#;
     let key = Key::new(b"0123456789abcdef").unwrap();
 

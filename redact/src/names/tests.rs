@@ -87,7 +87,7 @@ fn a_plural_is_a_count() {
 
 #[test]
 fn names_of_the_configuration_are_found_in_a_row() {
-    let names = Names { extra: vec![own_name("customer-number"), own_name("ssn")], allow: Vec::new() };
+    let names = Names { extra: vec![own_name("customer-number"), own_name("ssn")], ..Names::default() };
 
     for name in ["customerNumber", "x-customer-number", "CUSTOMER_NUMBER_2", "ssn", "user.ssn"] {
         assert_eq!(names.judge(name.as_bytes(), Field::Json).verdict, Verdict::All, "{name}");
@@ -100,7 +100,7 @@ fn names_of_the_configuration_are_found_in_a_row() {
 #[test]
 fn allowing_frees_a_weak_name_and_never_a_sensitive_one() {
     let allow = ["signature", "email", "password", "x-signature"].map(own_name).to_vec();
-    let names = Names { extra: Vec::new(), allow };
+    let names = Names { allow, ..Names::default() };
 
     assert_eq!(names.judge(b"signature", Field::Json).verdict, Verdict::Harmless);
     assert_eq!(names.judge(b"email", Field::Query).verdict, Verdict::Harmless);

@@ -29,6 +29,7 @@ use rig::{Canaries, PATIENCE};
 use switches::{
     allow_list_frees_harmless_names_and_never_sensitive_ones, filter_only_keeps_compressed_bodies_out_and_says_so,
     filters_switches_are_counted_and_headers_stay_masked, one_value_is_one_token_under_one_key,
+    strict_mode_shows_listed_headers_and_no_others,
 };
 use wall::{
     what_others_post_and_is_harmless_is_left_as_it_is, what_others_post_in_meta_is_masked_by_the_collector,
@@ -49,6 +50,7 @@ pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
         one_value_is_one_token_under_one_key,
         filter_only_keeps_compressed_bodies_out_and_says_so,
         filters_switches_are_counted_and_headers_stay_masked,
+        strict_mode_shows_listed_headers_and_no_others,
     )
 }
 

@@ -189,6 +189,41 @@ pub(super) async fn filters_switches_are_counted_and_headers_stay_masked(_: &Bed
     .await
 }
 
+/// Only listed headers are shown, by either wall, and what is asked for cannot be a credential.
+pub(super) async fn strict_mode_shows_listed_headers_and_no_others(_: &Bed) -> Result<()> {
+    let strict = json!({"only_headers": ["accept", "x-note"]});
+    let hidden = Secret::word("a header that nobody knows").first(24).to_owned();
+    let headers = [("accept", "*/*"), ("x-note", "as it is"), ("x-unknown", &hidden)];
+
+    let given = headers.iter().fold(json!({}), |mut all, (name, value)| {
+        all[*name] = json!(value);
+        all
+    });
+    let posted = Wall::start(&strict, None, &[]).await?.pass(&exchange(given, "", "{}")).await?;
+    // Or the second wall would mask what the first leaves.
+    let stack = Stack::on_file("strict").filter(json!({"redact": strict}));
+    let stack = stack.collector(|collector| collector.args(&["--redact", "filter-only"]));
+    let trailing = hidden.clone();
+    let answer = move |_: &_| Answer::new(200).chunks(["x"]).trailer("x-unknown", trailing.clone());
+    let stack = stack.origin(answer).await?.envoy(|envoy| envoy.every_shape()).start().await?;
+    let call = Call::post("/").header("content-type", "application/json").body("{}");
+    stack.call(&headers.iter().fold(call, |call, (name, value)| call.header(name, (*value).to_owned()))).await?;
+    let recorded = stack.lines(1).await?[0].json()?;
+
+    for line in [&posted, &recorded] {
+        let shown = |name: &str| line["request"]["headers"][name].as_str().unwrap_or_default().to_owned();
+        ensure!(
+            [shown("accept"), shown("x-note"), shown("content-type")] == ["*/*", "as it is", "application/json"],
+            "{line}"
+        );
+        ensure!(shown("x-unknown") == "[redacted]" && !line.to_string().contains(&hidden), "{line}");
+    }
+    let refused =
+        Wall::start(&json!({"only_headers": ["Authorization"]}), None, &[]).await.err().context("it was taken")?;
+    ensure!(format!("{refused:#}").contains("only_headers: \"Authorization\" is not allowed"), "{refused:#}");
+    Ok(())
+}
+
 /// In the log at the start, in the metrics and in `/ready`.
 async fn weakness_shows(collector: &Collector, word: &str) -> Result<()> {
     ensure!(collector.log().has("Secrets may be stored."), "nothing in the log");
