@@ -134,9 +134,22 @@ impl Form {
 /// Longer texts are prose; nothing is looked for in them.
 const MAX_TEXT_LEN: usize = 2_048;
 
-/// Whether the value was masked: `[redacted]`, alone or inside, or a token that stands for it, `tok_…`.
+/// Characters of a token behind its `tok_`: four name the key, 22 are the digest.
+const TOKEN_LEN: usize = 26;
+
+/// Whether the value was masked: `[redacted]`, or a token that stands for it, `tok_…`; alone or inside a longer text, where
+/// a token is a whole word of its length.
 pub(crate) fn is_redacted(text: &str) -> bool {
-    text.starts_with("tok_") && text.len() > 4 || text.contains("[redacted]")
+    text.starts_with("tok_") && text.len() > 4 || text.contains("[redacted]") || has_token(text)
+}
+
+fn has_token(text: &str) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    text.match_indices("tok_").any(|(start, word)| {
+        let (before, rest) = text.split_at(start);
+        let len = rest.bytes().skip(word.len()).take_while(is_part).count();
+        len == TOKEN_LEN && !before.bytes().next_back().is_some_and(|byte| is_part(&byte))
+    })
 }
 
 /// Which classes of characters a text has.
@@ -434,6 +447,15 @@ mod tests {
     fn masked_values_are_told() {
         assert!(is_redacted("[redacted]") && is_redacted("Bearer [redacted]") && is_redacted("tok_9f86d081"));
         assert!(!is_redacted("tok_") && !is_redacted("token") && !is_redacted(""));
+        assert!(
+            is_redacted("https://h/a?t=tok_abcdefghijklmnopqrstuvwx-_&b=1")
+                && is_redacted("it is tok_abcdefghijklmnopqrstuvwxyz")
+        );
+        assert!(
+            !is_redacted("my tok_abc")
+                && !is_redacted("sometok_abcdefghijklmnopqrstuvwxyz")
+                && !is_redacted("it is tok_abcdefghijklmnopqrstuvwxyz0")
+        );
     }
 
     proptest::proptest! {
