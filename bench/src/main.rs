@@ -10,7 +10,7 @@ use clap::Parser;
 use tributary_bench::{
     area::{AREAS, Area},
     compare, page,
-    report::Report,
+    report::{AreaReport, Report},
     rounds,
     run::{Options, Run},
 };
@@ -47,6 +47,10 @@ struct Args {
     /// Write the tables into docs/performance.md
     #[arg(long)]
     page: bool,
+
+    /// Measure nothing: show the result kept under this name; with --page, write it
+    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = ["quick", "rounds", "save", "wasm"])]
+    show: Option<String>,
 }
 
 /// Tests of this program run fewer rounds than what is reported.
@@ -80,23 +84,22 @@ fn run(args: &Args) -> Result<()> {
     let areas = if named.is_empty() { AREAS.iter().collect() } else { named };
     let only_filter = areas.iter().all(|area| area.name == "filter");
     ensure!(args.wasm.is_empty() || only_filter, "--wasm compares builds in area filter: name it alone");
-    ensure!(!args.page || !args.quick, "--page takes whole runs only: leave --quick out");
     // Read first: a name that does not exist is told before the minutes are spent.
     let compared = args.compare.as_ref().map(|name| Ok::<_, anyhow::Error>((name, Report::read(&file(name))?)));
     let compared = compared.transpose()?;
+    if let Some(name) = &args.show {
+        let kept = Report::read(&file(name))?;
+        // Areas that were not measured under that name have nothing to show.
+        let kept = areas.iter().filter_map(|area| Some((area, kept.area(area.name)?)));
+        return kept.into_iter().try_for_each(|(area, kept)| show(args, area, kept, compared.as_ref()));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     for area in areas {
         let options = Options { quick: args.quick, rounds: args.rounds, wasm: args.wasm.clone() };
         let mut run = Run::new(area.name, options)?;
         runtime.block_on((area.measure)(&mut run)).with_context(|| format!("measure {}", area.name))?;
         let measured = run.finish();
-        println!("\n{}: {}\n\n{}", area.name, area.about, page::tables(&measured));
-        if let Some((name, saved)) = &compared {
-            println!("{}", compare::text(name, saved, &measured));
-        }
-        if args.page {
-            page::write_into(&parts::workspace_root().join("docs").join("performance.md"), &measured)?;
-        }
+        show(args, area, &measured, compared.as_ref())?;
         // After each area: an interrupted run leaves what it knows.
         for name in std::iter::once("last").chain(args.save.as_deref()) {
             let file = file(name);
@@ -105,6 +108,18 @@ fn run(args: &Args) -> Result<()> {
             report.write(&file)?;
             println!("kept as {}", file.display());
         }
+    }
+    Ok(())
+}
+
+/// Prints an area, and what differs from the run that it is compared with; writes the page if that is asked for.
+fn show(args: &Args, area: &Area, measured: &AreaReport, compared: Option<&(&String, Report)>) -> Result<()> {
+    println!("\n{}: {}\n\n{}", area.name, area.about, page::tables(measured));
+    if let Some((name, saved)) = compared {
+        println!("{}", compare::text(name, saved, measured));
+    }
+    if args.page {
+        page::write_into(&parts::workspace_root().join("docs").join("performance.md"), measured)?;
     }
     Ok(())
 }
@@ -147,7 +162,8 @@ mod tests {
     fn what_cannot_go_together_is_told_before_anything_is_measured() {
         let told = |words: &[&str]| format!("{:#}", run(&parsed(words).unwrap()).unwrap_err());
 
-        assert!(told(&["filter", "--page", "--quick"]).contains("leave --quick out"));
+        assert!(parsed(&["--show", "one", "--quick"]).is_err());
+        assert!(told(&["--show", "never-saved"]).contains("never-saved.json"));
         assert!(told(&["filter", "--compare", "never-saved"]).contains("never-saved.json"));
     }
 }

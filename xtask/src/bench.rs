@@ -30,9 +30,12 @@ pub(crate) struct Bench {
     /// Compare builds of the filter, in area filter: once for each
     #[arg(long, value_name = "FILE")]
     wasm: Vec<PathBuf>,
-    /// Write the tables into docs/performance.md; a whole run only
+    /// Write the tables into docs/performance.md
     #[arg(long)]
     page: bool,
+    /// Measure nothing: show the result kept under this name; with --page, write it
+    #[arg(long, value_name = "NAME")]
+    show: Option<String>,
 }
 
 /// An area of the benchmarks, as the program of the benchmarks names it, and what has to be there for it.
@@ -66,7 +69,7 @@ pub(crate) fn bench(bench: &Bench) -> Result<()> {
         program.args(wanted.then_some(flag));
     }
     program.args(bench.rounds.iter().flat_map(|rounds| ["--rounds".to_owned(), rounds.to_string()]));
-    for (flag, name) in [("--save", &bench.save), ("--compare", &bench.compare)] {
+    for (flag, name) in [("--save", &bench.save), ("--compare", &bench.compare), ("--show", &bench.show)] {
         program.args(name.iter().flat_map(|name| [flag, name]));
     }
     bench.wasm.iter().for_each(|file| {
