@@ -39,7 +39,6 @@ pub(super) async fn what_others_post_in_meta_is_masked_by_the_collector(_: &Bed)
     let walled = Walled::post(&lines).await?;
 
     for (posted, line) in posted.iter().zip(&walled.lines) {
-        ensure!(line.text()?.contains("redacted"), "{}: nothing is masked in {}", posted.name, line.text()?);
         let counted = line.exchange()?.meta.and_then(|meta| meta.get("redactions")?.as_object().cloned());
         ensure!(counted.is_some_and(|counts| !counts.is_empty()), "{}: {}", posted.name, line.text()?);
     }
