@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use anyhow::{Context as _, Result};
 
-use crate::{filter, run::Run};
+use crate::{encode, filter, run::Run};
 
 /// One stage, and how it is measured.
 #[derive(Debug)]
@@ -21,11 +21,18 @@ pub struct Area {
 pub type Measuring<'run> = Pin<Box<dyn Future<Output = Result<()>> + 'run>>;
 
 /// All areas.
-pub const AREAS: &[Area] = &[Area {
-    name: "filter",
-    about: "CPU, latency and memory of Envoy, with the filter and with what else records traffic in it",
-    measure: |run| Box::pin(filter::measure(run)),
-}];
+pub const AREAS: &[Area] = &[
+    Area {
+        name: "filter",
+        about: "CPU, latency and memory of Envoy, with the filter and with what else records traffic in it",
+        measure: |run| Box::pin(filter::measure(run)),
+    },
+    Area {
+        name: "encode",
+        about: "redaction and the writing of lines, natively and in V8",
+        measure: |run| Box::pin(encode::measure(run)),
+    },
+];
 
 impl Area {
     /// The area with this name.

@@ -47,6 +47,7 @@ pub mod area;
 pub mod budget;
 pub mod compare;
 pub mod cpu;
+mod encode;
 pub mod filter;
 pub mod machine;
 pub mod markdown;

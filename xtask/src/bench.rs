@@ -45,9 +45,19 @@ struct Area {
     parts: &'static [Part],
     /// Programs built in release.
     programs: &'static [&'static str],
+    /// Builds of what runs in WebAssembly.
+    modules: &'static [fn() -> Command],
 }
 
-const AREAS: [Area; 1] = [Area { name: "filter", parts: &[Part::RustTargets, Part::Envoy], programs: &["bench"] }];
+const AREAS: [Area; 2] = [
+    Area { name: "filter", parts: &[Part::RustTargets, Part::Envoy], programs: &["bench"], modules: &[build::filter] },
+    Area {
+        name: "encode",
+        parts: &[Part::RustTargets],
+        programs: &["bench", "bench-encode"],
+        modules: &[build::bench_encode_for_v8],
+    },
+];
 
 /// Fetches, builds and runs; returns only if that could not be done.
 ///
@@ -61,7 +71,8 @@ pub(crate) fn bench(bench: &Bench) -> Result<()> {
     wanted.dedup();
     fetch::fetch(&wanted)?;
     let programs: Vec<&str> = areas.iter().flat_map(|area| area.programs).copied().collect();
-    build::run(vec![build::filter(), build::bench_programs(&programs)])?;
+    let modules = areas.iter().flat_map(|area| area.modules).map(|build| build());
+    build::run(modules.chain([build::bench_programs(&programs)]).collect())?;
 
     let mut program = Command::new(parts::release_binary("bench"));
     program.args(&bench.areas);

@@ -41,8 +41,14 @@ pub(crate) fn programs() -> Command {
 pub(crate) fn bench_programs(names: &[&str]) -> Command {
     // Always of the same packages, or cargo would choose other features for what they stand on and build all of that again.
     let mut build = cargo(&["build", "--release", "--package", "tributary-collector", "--package", "tributary-bench"]);
+    build.args(["--package", "tributary-bench-encode"]);
     build.args(names.iter().flat_map(|name| ["--bin", name]));
     build
+}
+
+/// The benchmark of redaction and writing as V8 runs it, built as the filter is, at [`parts::encode_wasm`].
+pub(crate) fn bench_encode_for_v8() -> Command {
+    cargo(&["build", "--profile", "wasm", "--target", "wasm32-wasip1", "--package", "tributary-bench-encode"])
 }
 
 /// The collector that ends itself at named points, at [`parts::collector_with_fail_points`].

@@ -177,6 +177,11 @@ pub fn filter_wasm_of_the_drill() -> PathBuf {
     target_dir().join("wasm32-wasip1").join("wasm-drill").join("tributary_filter.wasm")
 }
 
+/// Where the build leaves the benchmark of redaction and writing for V8; it may be missing or old.
+pub fn encode_wasm() -> PathBuf {
+    target_dir().join("wasm32-wasip1").join("wasm").join("bench-encode.wasm")
+}
+
 /// Where the dev build leaves a binary (`tributary-collector`, `tributary`, `users`, `demo`); it may be missing or old.
 pub fn binary(name: &str) -> PathBuf {
     target_dir().join("debug").join(name)

@@ -1,0 +1,110 @@
+//! What redaction and the writing of lines cost, part by part.
+//!
+//! It prints a line `case<TAB>nanoseconds` for each part. Area `encode` of `cargo xtask bench` runs it as a program of this
+//! machine and, compiled to WebAssembly, in V8, where the filter does this work; both read the clock of the wall, so each
+//! figure is the least of several turns.
+//!
+//! With a case and a number it does that part so many times and measures nothing, for a profiler that counts instructions:
+//! `valgrind --tool=callgrind target/release/bench-encode 'line, 10 KB of JSON' 100`.
+
+mod sample;
+
+use std::{
+    env,
+    hint::black_box,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use sample::{Sample, exchange};
+use tributary_http_types::check_line;
+use tributary_redact::Redactor;
+
+/// Turns of each part, of which the least counts: what disturbs only adds.
+const TURNS: u32 = 5;
+
+/// How long a turn takes at least.
+const TURN: Duration = Duration::from_millis(8);
+
+fn main() -> ExitCode {
+    let mut arguments = env::args().skip(1);
+    let mut parts = Parts {
+        wanted: arguments.next(),
+        times: arguments.next().and_then(|times| times.parse().ok()).unwrap_or(1),
+        has_done: false,
+    };
+    let redactor = Redactor::default();
+    for sample in Sample::all() {
+        let exchange = exchange(&sample);
+        let mut line = Vec::with_capacity(256 * 1024);
+        parts.add("redaction", &sample, || {
+            redactor.with_masked(black_box(&exchange), |masked, _| {
+                black_box(masked);
+            });
+        });
+        parts.add("line", &sample, || {
+            line.clear();
+            let _ = black_box(black_box(&exchange).write_line(&mut line));
+        });
+        parts.add("redaction and line", &sample, || {
+            line.clear();
+            let _ = redactor.with_masked(black_box(&exchange), |masked, _| black_box(masked.write_line(&mut line)));
+        });
+        parts.add("UTF-8 scan", &sample, || {
+            let _ = black_box(std::str::from_utf8(black_box(&sample.body)));
+        });
+        line.clear();
+        let _ = redactor.with_masked(&exchange, |masked, _| masked.write_line(&mut line));
+        parts.add("second wall", &sample, || {
+            let checked = check_line(black_box(&line)).unwrap_or_default();
+            black_box(redactor.finds(&checked));
+        });
+    }
+    match &parts.wanted {
+        Some(wanted) if !parts.has_done => {
+            eprintln!("no case {wanted:?}: allowed are those that are printed without one");
+            ExitCode::from(64)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// What was asked for: all parts, or one of them, so many times.
+struct Parts {
+    wanted: Option<String>,
+    times: u32,
+    has_done: bool,
+}
+
+impl Parts {
+    fn add(&mut self, part: &str, sample: &Sample, mut work: impl FnMut()) {
+        let case = format!("{part}, {}", sample.name);
+        match &self.wanted {
+            None => println!("{case}\t{:.1}", nanos(work)),
+            Some(wanted) if *wanted == case => {
+                (0..self.times).for_each(|_| work());
+                self.has_done = true;
+            }
+            Some(_) => (),
+        }
+    }
+}
+
+/// Nanoseconds of one time, the least of the turns.
+fn nanos(mut work: impl FnMut()) -> f64 {
+    let mut times = 1u32;
+    let least = loop {
+        let spent = spent(times, &mut work);
+        if spent >= TURN {
+            break (1..TURNS).fold(spent, |least, _| least.min(self::spent(times, &mut work)));
+        }
+        times = times.saturating_mul(2);
+    };
+    least.as_nanos() as f64 / f64::from(times)
+}
+
+fn spent(times: u32, work: &mut impl FnMut()) -> Duration {
+    let began = Instant::now();
+    (0..times).for_each(|_| work());
+    began.elapsed()
+}
