@@ -58,10 +58,10 @@ impl Queue {
         now: Moment,
         limits: &BatchLimits,
         room: usize,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), Unqueued<E>>,
     ) -> Result<usize, Unqueued<E>> {
         let start = self.filling.lines.len();
-        write(&mut self.filling.lines).map_err(Unqueued::Unwritable)?;
+        write(&mut self.filling.lines)?;
         let written = self.filling.lines.len().saturating_sub(start);
         if written > room {
             self.filling.lines.truncate(start);

@@ -8,6 +8,7 @@ use tributary_http_types::{
 use tributary_redact::Counts;
 
 use crate::{
+    batch::Unqueued,
     body::Body,
     budget::Step,
     clock::{Clock, Moment},
@@ -118,13 +119,19 @@ impl Exchange {
     }
 
     /// Appends the exchange as one line, and says what was masked in it. Secrets never reach `out`.
+    ///
+    /// A line may be six times as long as what it is made of, so whether there is room for it is known before it is written.
+    ///
+    /// # Errors
+    /// [`Unqueued`]; nothing was appended, and `out` has not grown.
     pub(crate) fn write_line(
         &self,
         source: &Source,
         facts: &Facts,
         clock: Clock,
+        room: usize,
         out: &mut Vec<u8>,
-    ) -> Result<Counts, WriteError> {
+    ) -> Result<Counts, Unqueued<WriteError>> {
         let (arrived, ended, duration_ms) = self.times(facts, clock);
         let [request_trailers, response_trailers] =
             [&self.request.trailers, &self.response.trailers].map(|head| head.pairs().collect::<Vec<Pair<'_>>>());
@@ -156,7 +163,12 @@ impl Exchange {
                 ..meta_of(facts)
             },
         };
-        self.config.redactor.with_masked(&exchange, |masked, counts| masked.write_line(out).map(|()| *counts))
+        self.config.redactor.with_masked(&exchange, |masked, counts| {
+            if !masked.fits(room) {
+                return Err(Unqueued::NoRoom);
+            }
+            masked.write_line(out).map(|()| *counts).map_err(Unqueued::Unwritable)
+        })
     }
 
     /// When the request arrived, when the exchange ended, and the milliseconds in between.

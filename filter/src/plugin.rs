@@ -198,7 +198,7 @@ impl Plugin {
         loop {
             let mut masked = Counts::default();
             let write = |out: &mut Vec<u8>| {
-                masked = exchange.write_line(source, facts, clock, out)?;
+                masked = exchange.write_line(source, facts, clock, room, out)?;
                 Ok(())
             };
             let written = self.delivery.queue.append(clock.steady, limits, room, write);

@@ -14,6 +14,8 @@ use crate::{
     query::Target,
 };
 
+mod bound;
+
 impl ExchangeRef<'_> {
     /// Appends the exchange as one line, with its `\n`.
     ///

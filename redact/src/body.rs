@@ -45,6 +45,8 @@ pub enum Withheld {
     Compressed,
     /// It is not what its content type says.
     Unparseable,
+    /// It holds so many secrets that the masks for them would be far longer than it.
+    TooLong,
 }
 
 impl Withheld {
@@ -53,6 +55,7 @@ impl Withheld {
         match self {
             Withheld::Compressed => "compressed",
             Withheld::Unparseable => "unparseable",
+            Withheld::TooLong => "too_long",
         }
     }
 }
@@ -184,7 +187,8 @@ fn masked_text(rules: &Redactor, body: &[u8], head: BodyHead<'_>, end: End) -> M
         kind => kind,
     };
     match read_as(masker, kind, head.content_type.unwrap_or_default(), end) {
-        Some(Masked { bytes, count }) => MaskedBody::Changed { bytes, count },
+        Some(Masked { is_too_long: true, .. }) => MaskedBody::Withheld(Withheld::TooLong),
+        Some(Masked { bytes, count, .. }) => MaskedBody::Changed { bytes, count },
         None => MaskedBody::Same,
     }
 }

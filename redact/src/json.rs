@@ -92,7 +92,11 @@ impl Masker<'_, '_> {
         let again = self.again(self.source);
         let Some(first) = self.finish() else { return again.text(end) };
         match again.again(&first.bytes).text(end) {
-            Some(second) => Some(Masked { count: first.count.saturating_add(second.count), ..second }),
+            Some(second) => Some(Masked {
+                count: first.count.saturating_add(second.count),
+                is_too_long: first.is_too_long || second.is_too_long,
+                ..second
+            }),
             None => Some(first),
         }
     }

@@ -15,6 +15,10 @@ pub(crate) const REDACTED_IN_URL: &str = "%5Bredacted%5D";
 /// Texts inside texts that are looked into: JSON in a JSON string, a text in base64, a decoded query value.
 const MOST_NESTED: u8 = 3;
 
+/// What a text may grow by beside its own length, in bytes. A mask is longer than many a secret: `[1,1,1]` below a
+/// sensitive key becomes six times as long, and with a key sixteen times.
+const MOST_GROWTH: usize = 65_536;
+
 /// Whether the end of a text is its end, or the limit up to which it was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -36,7 +40,10 @@ pub(crate) enum Style {
 /// A text that was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Masked {
+    /// What stands for the text; [`REDACTED`] if it would have grown too much.
     pub(crate) bytes: Vec<u8>,
+    /// Whether it would have.
+    pub(crate) is_too_long: bool,
     /// Secrets that were replaced.
     pub(crate) count: u64,
 }
@@ -53,11 +60,26 @@ pub(crate) struct Masker<'r, 's> {
     /// How much of the source is in `out`, or replaced there.
     copied: usize,
     count: u64,
+    /// More bytes than this may not stand for the source.
+    most: usize,
+    is_too_long: bool,
 }
 
 impl<'r, 's> Masker<'r, 's> {
     pub(crate) fn new(rules: &'r Redactor, source: &'s [u8], style: Style) -> Masker<'r, 's> {
-        Masker { rules, source, style, nested: 0, is_path: false, out: Vec::new(), copied: 0, count: 0 }
+        let most = source.len().saturating_mul(2).saturating_add(MOST_GROWTH);
+        Masker {
+            rules,
+            source,
+            style,
+            nested: 0,
+            is_path: false,
+            out: Vec::new(),
+            copied: 0,
+            count: 0,
+            most,
+            is_too_long: false,
+        }
     }
 
     /// What was masked; `None`: nothing.
@@ -65,8 +87,11 @@ impl<'r, 's> Masker<'r, 's> {
         if self.count == 0 {
             return None;
         }
+        if self.is_too_long {
+            return Some(Masked { bytes: REDACTED.into(), is_too_long: true, count: self.count });
+        }
         self.out.extend_from_slice(self.source.get(self.copied..).unwrap_or_default());
-        Some(Masked { bytes: self.out, count: self.count })
+        Some(Masked { bytes: self.out, is_too_long: false, count: self.count })
     }
 
     /// The bytes of a place; none if it is no place in the source.
@@ -137,6 +162,13 @@ impl<'r, 's> Masker<'r, 's> {
     pub(crate) fn replace(&mut self, place: Range<usize>, with: &[u8], count: u64) {
         let start = place.start.max(self.copied);
         let end = place.end.max(start);
+        self.is_too_long |= self.out.len().saturating_add(with.len()) > self.most;
+        if self.is_too_long {
+            self.out = Vec::new();
+            self.copied = end;
+            self.count = self.count.saturating_add(count);
+            return;
+        }
         self.out.extend_from_slice(self.source.get(self.copied..start).unwrap_or_default());
         match self.style {
             Style::Words => self.out.extend_from_slice(with),

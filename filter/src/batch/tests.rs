@@ -61,9 +61,9 @@ fn a_line_without_room_or_not_written_leaves_the_queue_as_it_was() {
 
     let full = queue.append(Moment::default(), &LIMITS, 2, |out| {
         out.extend_from_slice(b"12\n");
-        Ok::<(), ()>(())
+        Ok::<(), Unqueued<()>>(())
     });
-    let failed = queue.append(Moment::default(), &LIMITS, AMPLE, |_| Err("no host"));
+    let failed = queue.append(Moment::default(), &LIMITS, AMPLE, |_| Err(Unqueued::Unwritable("no host")));
 
     assert_eq!((full, failed), (Err(Unqueued::NoRoom), Err(Unqueued::Unwritable("no host"))));
     assert_eq!(queue.count(), 1);

@@ -156,7 +156,7 @@ impl Object {
             ("bytes" | "kept", Fact::Number(_)) | ("truncated" | "decoded", Fact::Bool) | ("base64", Fact::Text(_)) => {
                 true
             }
-            ("withheld", Fact::Text(reason)) => matches!(reason.as_ref(), "compressed" | "unparseable"),
+            ("withheld", Fact::Text(reason)) => matches!(reason.as_ref(), "compressed" | "unparseable" | "too_long"),
             _ => false,
         };
         let is_place = key.len() <= LONGEST_PLACE && key.bytes().all(|byte| byte.is_ascii_alphabetic());

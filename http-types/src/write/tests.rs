@@ -231,3 +231,43 @@ fn what_stands_for_a_body_is_written_and_its_facts_are_those_of_the_bytes_that_c
         assert!(line.contains(part), "{part}: {line}");
     }
 }
+
+#[test]
+fn a_line_of_control_bytes_does_not_fit_where_plain_text_does() {
+    let [plain, control] = [b"a", b"\x01"].map(|byte| byte.repeat(10_000));
+    let of = |body| exchange(request(b"/", NO_HEADERS), Some(response(whole(body))));
+    let room = 20_000;
+
+    assert!(of(&plain).fits(room) && line_of(&of(&plain)).len() <= room);
+    assert!(!of(&control).fits(room) && line_of(&of(&control)).len() > room);
+    assert!(of(&control).fits(70_000));
+}
+
+proptest! {
+    #[test]
+    fn what_fits_is_no_longer_than_its_room(
+        texts in proptest::collection::vec(proptest::collection::vec(prop_oneof![
+            0u8..=255, Just(b'&'), Just(b'='), Just(b'%'), Just(b'"'), Just(0x01), Just(0xC2), Just(0x85)], 0..60), 8),
+        escapes in "([a-c]|[&=]|%0[0-9a-f]|%C2%85|\u{2028}|\u{85}|\u{1}|é|€){0,40}",
+        coded in any::<bool>(), bytes in 0u64..200,
+    ) {
+        let [path, name, value, body, host, cluster, source, masked] = texts.as_slice() else { unreachable!() };
+        for path in [path.as_slice(), &[b"/?", escapes.as_bytes()].concat()] {
+            let pairs = [(name.as_slice(), value.as_slice()), (b"a", value), (name, b"")];
+            let source = String::from_utf8_lossy(source);
+            let body_of = |kept, shown| BodyRef { kept, bytes, coded, shown };
+            let mut given = exchange(request(path, &pairs), Some(response(body_of(escapes.as_bytes(), Shown::Kept))));
+            given.request.host = if host.is_empty() { b"h" } else { host };
+            given.request.body = body_of(body, Shown::Masked(masked));
+            given.meta = MetaRef {
+                source: &source, seq: u64::MAX, duration_ms: Some(u64::MAX), cluster: Some(cluster), route: Some(cluster),
+                request_trailers: &pairs, response_trailers: &pairs, sample_rate: Some(f64::MIN_POSITIVE),
+                redactions: &[("responseTrailers", u64::MAX); 9], ..MetaRef::default()
+            };
+            let len = line_of(&given).len();
+
+            prop_assert!(!given.fits(len - 1), "{len} bytes fit into less");
+            prop_assert!(given.fits(6 * len + 4_096));
+        }
+    }
+}

@@ -170,3 +170,14 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_body_whose_masks_would_be_far_longer_than_it_is_left_out() {
+    let body = |numbers: usize| format!("{{\"pin\":[{}1]}}", "1,".repeat(numbers));
+
+    let few = masked_by(&Redactor::default(), None, body(5_000).as_bytes(), End::Whole);
+    let many = masked_by(&Redactor::default(), None, body(60_000).as_bytes(), End::Whole);
+
+    assert!(matches!(few, MaskedBody::Changed { count: 5_001, .. }));
+    assert_eq!(many, MaskedBody::Withheld(Withheld::TooLong));
+}
