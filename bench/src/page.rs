@@ -88,10 +88,12 @@ fn measures(area: &AreaReport) -> Vec<String> {
     named.iter().flat_map(of_measure).collect()
 }
 
-/// The variants of a case that have this measure.
+/// The variants of a case that have this measure, the baseline first.
 fn columns<'a>(case: &'a Case, measure: &str) -> Vec<&'a str> {
     let variants = case.variants.iter().map(|variant| variant.name.as_str());
-    variants.filter(|variant| case.samples(variant, measure).is_some()).collect()
+    let mut columns: Vec<&str> = variants.filter(|variant| case.samples(variant, measure).is_some()).collect();
+    columns.sort_by_key(|variant| case.baseline.as_deref() != Some(variant));
+    columns
 }
 
 fn matrix(heading: &str, measure: &str, better: Better, cases: &[&Case]) -> Table {
@@ -129,8 +131,9 @@ mod tests {
         let mut area = AreaReport::new("encode", true, Machine::default());
         area.compare_with("small", "off");
         for round in [0.0, 1.0] {
-            area.add("small", "off", &CPU, 10.0 + round);
+            // In this order of turns: the baseline has the first column all the same.
             area.add("small", "on", &CPU, 12.0 + round);
+            area.add("small", "off", &CPU, 10.0 + round);
             area.add("small", "on", &DROPPED, 0.0);
             area.add("other", "alone", &CPU, 5.0);
         }
