@@ -11,7 +11,7 @@ COPY . .
 # Registry and target folder are caches: a second build compiles only what changed. What leaves is copied to /out.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --profile wasm --target wasm32-wasip1 --package tributary-filter \
+    cargo rustc --locked --profile wasm --target wasm32-wasip1 --package tributary-filter --lib --crate-type cdylib \
     && cargo build --locked --release --package tributary-collector --package tributary-cli --package users \
     && install -D --target-directory=/out \
          target/release/tributary-collector target/release/tributary target/release/users \

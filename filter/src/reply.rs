@@ -1,8 +1,11 @@
 //! What the collector's answer to a post means: the table of DESIGN §5, in one place.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 
 use crate::{counters::Counter, head::Head, retry::Wait};
 
@@ -57,20 +60,109 @@ fn seconds(value: &[u8]) -> Option<Duration> {
 }
 
 /// `{"accepted":2,"rejected":[{"line":3,"error":"…"}]}`; other fields are left to later versions.
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Counts {
     accepted: Option<u64>,
-    rejected: Option<Vec<IgnoredAny>>,
+    rejected: Option<u64>,
+}
+
+/// A value of an answer, as far as it is looked at.
+///
+/// Not derived: what that brings along to explain a wrong type in words weighs as much as all of the delivery.
+enum Shape {
+    Null,
+    Number(u64),
+    /// Of so many values.
+    Array(u64),
+    Object(Counts),
+    Other,
+}
+
+impl Shape {
+    fn number(self) -> Result<Option<u64>, &'static str> {
+        match self {
+            Shape::Number(number) => Ok(Some(number)),
+            Shape::Null => Ok(None),
+            _ => Err("not a count"),
+        }
+    }
+
+    fn length(self) -> Result<Option<u64>, &'static str> {
+        match self {
+            Shape::Array(length) => Ok(Some(length)),
+            Shape::Null => Ok(None),
+            _ => Err("not an array"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Shape, D::Error> {
+        deserializer.deserialize_any(ShapeVisitor)
+    }
+}
+
+struct ShapeVisitor;
+
+impl<'de> Visitor<'de> for ShapeVisitor {
+    type Value = Shape;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Shape, E> {
+        Ok(Shape::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Shape, E> {
+        Ok(Shape::Other)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Shape, E> {
+        Ok(Shape::Number(number))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Shape, E> {
+        Ok(Shape::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Shape, E> {
+        Ok(Shape::Other)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Shape, E> {
+        Ok(Shape::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Shape, A::Error> {
+        let mut count: u64 = 0;
+        while values.next_element::<IgnoredAny>()?.is_some() {
+            count = count.saturating_add(1);
+        }
+        Ok(Shape::Array(count))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Shape, A::Error> {
+        let mut counts = Counts::default();
+        while let Some(field) = fields.next_key::<String>()? {
+            match field.as_str() {
+                "accepted" => counts.accepted = fields.next_value::<Shape>()?.number().map_err(A::Error::custom)?,
+                "rejected" => counts.rejected = fields.next_value::<Shape>()?.length().map_err(A::Error::custom)?,
+                _ => drop(fields.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(Shape::Object(counts))
+    }
 }
 
 /// The header has acknowledged the batch; the body only says how it splits. So a body that cannot be read must not
 /// make the batch travel again: all its lines are taken as accepted. Counts that do not add up to the batch are cut
 /// or filled, so that the accounting stays exact.
 fn acked(body: &[u8], count: u64) -> Verdict {
-    let counts: Option<Counts> = serde_json::from_slice(body).ok();
-    let rejected = match counts {
-        Some(Counts { accepted: Some(accepted), .. }) => count.saturating_sub(accepted),
-        Some(Counts { rejected: Some(rejected), .. }) => count.min(rejected.len() as u64),
+    let rejected = match serde_json::from_slice(body) {
+        Ok(Shape::Object(Counts { accepted: Some(accepted), .. })) => count.saturating_sub(accepted),
+        Ok(Shape::Object(Counts { rejected: Some(rejected), .. })) => count.min(rejected),
         _ => 0,
     };
     Verdict::Acked { accepted: count.saturating_sub(rejected), rejected }
@@ -114,6 +206,12 @@ mod tests {
     fn counts_that_do_not_add_up_are_made_to() {
         assert_eq!(acked(r#"{"accepted":9,"rejected":[{}]}"#), (3, 0));
         assert_eq!(acked(r#"{"rejected":[1,2,3,4,5]}"#), (0, 3));
+        assert_eq!(acked(r#"{"accepted":null,"rejected":[null]}"#), (2, 1));
+        assert_eq!(acked(r#"{"accepted":"2","rejected":[1]}"#), (3, 0));
+        assert_eq!(acked(r#"{"rejected":{"1":2}}"#), (3, 0));
+        for other in ["[1,2]", "7", "-7", "0.5", "true", "null", "\"accepted\"", "{}", "{\"accepted\":-1}", "{\"a"] {
+            assert_eq!(acked(other), (3, 0), "{other}");
+        }
         assert_eq!(acked("nonsense"), (3, 0));
         assert_eq!(acked(""), (3, 0));
     }

@@ -19,8 +19,12 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 }
 
 /// The filter as it ships, at [`parts::filter_wasm`].
+///
+/// As a cdylib alone: the library is an rlib too, for its tests, and for that cargo would leave out the LTO of the profile.
 pub(crate) fn filter() -> Command {
-    cargo(&["build", "--profile", "wasm", "--target", "wasm32-wasip1", "--package", "tributary-filter"])
+    let mut build = cargo(&["rustc", "--profile", "wasm", "--target", "wasm32-wasip1"]);
+    build.args(["--package", "tributary-filter", "--lib", "--crate-type", "cdylib"]);
+    build
 }
 
 /// The filter that panics on demand, at [`parts::filter_wasm_of_the_drill`].

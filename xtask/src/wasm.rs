@@ -54,8 +54,8 @@ const NEEDED_EXPORTS: [&str; 4] = ["_initialize", "memory", "proxy_abi_version_0
 /// 512 MiB, the bound that `.cargo/config.toml` sets; a RUSTFLAGS of the environment would silently undo it.
 const MOST_PAGES: u64 = 512 * 1024 * 1024 / 65_536;
 
-/// Every Envoy of a mesh loads it: far above today's size, far below what would be felt.
-const MOST_BYTES: usize = 1_048_576;
+/// Every Envoy of a mesh fetches and compiles it.
+const MOST_BYTES: usize = 400_000;
 
 /// Stands only in the build that panics on demand (`filter/src/drill.rs`).
 const DRILL: &[u8] = b"x-tributary-panic";
