@@ -11,41 +11,37 @@
 
 #![allow(unsafe_code, missing_docs, unreachable_pub, reason = "the functions that Envoy calls are exported by name")]
 
-use std::{cell::RefCell, collections::BTreeMap, mem};
+use std::{
+    alloc::{Layout, alloc},
+    cell::RefCell,
+    ptr,
+};
 
 use crate::{
     codes::CONTINUE,
+    contexts::{ContextId, Contexts},
     envoy::{Http, Root},
 };
-
-/// Envoy's number of a context. Numbers of roots and streams never meet.
-type ContextId = u32;
 
 unsafe extern "C" {
     fn __wasm_call_ctors();
 }
 
-#[derive(Default)]
-struct Contexts {
-    roots: BTreeMap<ContextId, Root>,
-    streams: BTreeMap<ContextId, Http>,
-}
-
 thread_local! {
-    static CONTEXTS: RefCell<Contexts> = RefCell::default();
+    static CONTEXTS: RefCell<Contexts<Root, Http>> = const { RefCell::new(Contexts::new()) };
 }
 
 /// Runs something on the contexts; `None` inside another callback, which no host does.
-fn with<R>(run: impl FnOnce(&mut Contexts) -> Option<R>) -> Option<R> {
+fn with<R>(run: impl FnOnce(&mut Contexts<Root, Http>) -> Option<R>) -> Option<R> {
     CONTEXTS.with(|contexts| contexts.try_borrow_mut().ok().and_then(|mut contexts| run(&mut contexts)))
 }
 
 fn with_root<R>(id: ContextId, run: impl FnOnce(&mut Root) -> R) -> Option<R> {
-    with(|contexts| contexts.roots.get_mut(&id).map(run))
+    with(|contexts| contexts.root(id).map(run))
 }
 
 fn with_stream(id: ContextId, run: impl FnOnce(&mut Http)) -> u32 {
-    let _ = with(|contexts| contexts.streams.get_mut(&id).map(run));
+    let _ = with(|contexts| contexts.stream(id).map(run));
     CONTINUE
 }
 
@@ -59,23 +55,25 @@ pub extern "C" fn _initialize() {
     unsafe { __wasm_call_ctors() };
 }
 
-/// Room for bytes that the host is about to return; they become a vector of that length and capacity.
+/// Room for bytes that the host is about to return; they become a vector of that length and capacity. Null if there is
+/// none: the host then refuses the call that the bytes are for. Not cleared, for the host fills it before anybody looks.
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_memory_allocate(len: usize) -> *mut u8 {
-    let mut room = vec![0; len].into_boxed_slice();
-    let start = room.as_mut_ptr();
-    mem::forget(room);
-    start
+    match Layout::array::<u8>(len) {
+        // SAFETY: the layout has a size.
+        Ok(layout) if len > 0 => unsafe { alloc(layout) },
+        _ => ptr::null_mut(),
+    }
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_context_create(id: ContextId, root: ContextId) {
     let _ = with(|contexts| {
         if root == 0 {
-            contexts.roots.insert(id, Root::new(id));
+            contexts.add_root(id, Root::new(id));
         } else {
-            let stream = contexts.roots.get(&root)?.stream();
-            contexts.streams.insert(id, stream);
+            let stream = contexts.root(root)?.stream();
+            contexts.add_stream(id, stream);
         }
         Some(())
     });
@@ -152,6 +150,6 @@ pub extern "C" fn proxy_on_done(id: ContextId) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn proxy_on_delete(id: ContextId) {
     // Out of the table first: what they do when they are dropped may not find it taken.
-    let gone = with(|contexts| Some((contexts.streams.remove(&id), contexts.roots.remove(&id))));
+    let gone = with(|contexts| Some(contexts.remove(id)));
     drop(gone);
 }

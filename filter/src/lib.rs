@@ -46,6 +46,8 @@ mod clock;
 #[cfg(any(all(test, not(target_arch = "wasm32")), all(target_arch = "wasm32", target_os = "wasi")))]
 mod codes;
 pub mod config;
+#[cfg(any(test, all(target_arch = "wasm32", target_os = "wasi")))]
+mod contexts;
 pub mod counters;
 mod delivery;
 mod exchange;
