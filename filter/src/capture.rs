@@ -16,10 +16,11 @@ use crate::{
     config::Config,
     counters::Counter,
     exchange::{Exchange, Message, OVERHEAD_BYTES, Side},
-    facts::Facts,
+    facts::{Facts, Need},
     head::Head,
     plugin::Plugin,
     reply::status_code,
+    roots::RootId,
 };
 
 /// The host refused a call with this status (proxy-wasm's `proxy_result_t`, 0 is never one).
@@ -63,6 +64,12 @@ impl Stream {
     /// Whether there is an exchange to end; if not, its facts need not be read.
     pub fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Open(_))
+    }
+
+    /// Which facts its end needs; `None` if there is no exchange to end.
+    pub fn need(&self, vm: &Plugin, root: RootId) -> Option<Need> {
+        let Stage::Open(exchange) = &self.stage else { return None };
+        Some(Need { local_address: exchange.request.head.host().is_none(), direction: vm.direction(root) })
     }
 
     /// The request head passed.

@@ -6,7 +6,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use crate::{
-    Answer, Config, Counter, Facts, Gauge, Head, Level, MissingHeads, PATHS, Plugin, Post, REPLY_BODY_LIMIT, Refusal,
+    Answer, Config, Counter, Facts, Gauge, Head, Level, MissingHeads, Moment, Plugin, Post, REPLY_BODY_LIMIT, Refusal,
     RootId, Side, Stream,
     codes::{Buffer, Map, Statistic},
     host,
@@ -102,7 +102,7 @@ impl Root {
     fn carry(&self) {
         mirror_statistics();
         write_log();
-        set_tick(self.id);
+        set_tick(self.id, host::steady());
     }
 
     /// Tells Envoy once that this root, which stayed for its answers, may go.
@@ -180,12 +180,14 @@ impl Http {
     }
 
     pub(crate) fn finish(&mut self) {
-        if self.stream.is_open() {
-            let facts = Facts::from_values(PATHS.map(host::property));
-            let clock = host::clock();
-            with_plugin(|plugin| self.stream.finish(plugin, &facts, clock));
-            set_tick(self.root);
-        }
+        let Some(need) = with_plugin(|plugin| self.stream.need(plugin, self.root)).flatten() else { return };
+        let facts = Facts::read(need, host::property);
+        let clock = host::clock();
+        with_plugin(|plugin| {
+            plugin.know_direction(self.root, facts.listener_direction);
+            self.stream.finish(plugin, &facts, clock);
+        });
+        set_tick(self.root, clock.steady);
     }
 }
 
@@ -279,8 +281,7 @@ fn write_log() {
     }
 }
 
-fn set_tick(root: RootId) {
-    let now = host::steady();
+fn set_tick(root: RootId, now: Moment) {
     let Some(period) = with_plugin(|plugin| plugin.tick_for(root, now)).flatten() else { return };
     if host::set_tick_period(period).is_err() {
         with_plugin(|plugin| plugin.tick_refused(root));

@@ -173,15 +173,15 @@ impl Exchange {
 
     /// When the request arrived, when the exchange ended, and the milliseconds in between.
     ///
-    /// The arrival is Envoy's; the end is the arrival plus the monotonic duration, so a wall clock that jumps in
-    /// between cannot put a response before its request.
+    /// The end is the wall clock's; the arrival is reckoned back from it by Envoy's duration, which is monotonic. So a wall
+    /// clock that jumps in between cannot put a response before its request.
     fn times(&self, facts: &Facts, clock: Clock) -> (Timestamp, Timestamp, u64) {
         let duration = facts.duration.unwrap_or_else(|| clock.steady.since(self.started));
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let elapsed = i64::try_from(duration_ms).unwrap_or(i64::MAX);
-        let arrived = facts
-            .arrived
-            .unwrap_or_else(|| Timestamp::from_unix_millis(clock.wall.unix_millis().saturating_sub(elapsed)));
+        let ended = clock.wall;
+        let arrived = Timestamp::from_unix_millis(ended.unix_millis().saturating_sub(elapsed));
+        // From the arrival again: at the end of all times it was cut.
         let ended = Timestamp::from_unix_millis(arrived.unix_millis().saturating_add(elapsed));
         (arrived, ended, duration_ms)
     }
@@ -195,7 +195,7 @@ fn meta_of(facts: &Facts) -> MetaRef<'_> {
         upstream_address: facts.upstream_address.as_deref(),
         cluster: facts.cluster.as_deref(),
         route: facts.route.as_deref(),
-        direction: facts.direction,
+        direction: facts.direction(),
         response_flags: &facts.response_flags,
         code_details: facts.code_details.as_deref(),
         ..MetaRef::default()

@@ -2,33 +2,67 @@
 
 use std::time::Duration;
 
-use tributary_http_types::{Direction, Timestamp};
+use tributary_http_types::Direction;
 
 use crate::flags;
 
-/// The properties read at the end of an exchange, segments joined by NUL as the host wants them.
+/// The properties read at the end of each exchange, segments joined by NUL as the host wants them.
 ///
-/// `xds.*` and not the older bare names: those answer nothing since Envoy 1.33.
-pub const PATHS: [&[u8]; 11] = [
-    b"request\0time",
+/// Each costs a call into the host, a search there, and a call back for room: with the callbacks they are what a recorded
+/// exchange costs beside its bytes. So what is known otherwise is not asked for: the arrival is the end less the
+/// duration. `xds.*` and not the older bare names, which answer nothing since Envoy 1.33.
+pub const PATHS: [&[u8]; 8] = [
     b"request\0duration",
     b"request\0protocol",
     b"source\0address",
-    b"destination\0address",
     b"upstream\0address",
     b"xds\0cluster_name",
     b"xds\0route_name",
-    b"xds\0listener_direction",
     b"response\0flags",
     b"response\0code_details",
 ];
 
+/// Read for a request that names no host.
+pub const LOCAL_ADDRESS: &[u8] = b"destination\0address";
+
+/// Read once for each root. Envoy makes a root for one direction only (it is a part of the plugin's key, envoy
+/// `source/extensions/common/wasm/plugin.h`), and knows it from the listener, as this property does.
+pub const DIRECTION: &[u8] = b"xds\0listener_direction";
+
+/// What has to be read beside [`PATHS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    /// The request names no host.
+    pub local_address: bool,
+    /// The direction of the root, if it was read before.
+    pub direction: Option<ListenerDirection>,
+}
+
+/// Envoy's number of a listener's direction.
+///
+/// Source: envoy.config.core.v3.TrafficDirection: 0 unspecified, 1 inbound, 2 outbound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenerDirection(i64);
+
+impl ListenerDirection {
+    /// The direction with Envoy's number; one that is none of the above is as good as 0.
+    pub const fn from_number(number: i64) -> ListenerDirection {
+        ListenerDirection(number)
+    }
+
+    fn as_direction(self) -> Option<Direction> {
+        match self.0 {
+            1 => Some(Direction::Inbound),
+            2 => Some(Direction::Outbound),
+            _ => None,
+        }
+    }
+}
+
 /// The facts; each may be missing, and a missing one is left out of the line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// When the request arrived.
-    pub arrived: Option<Timestamp>,
-    /// From there to the end of the exchange.
+    /// From the arrival of the request to the end of the exchange.
     pub duration: Option<Duration>,
     /// `HTTP/1.1`, `HTTP/2`, `HTTP/3`.
     pub http_version: Option<Vec<u8>>,
@@ -42,8 +76,8 @@ pub struct Facts {
     pub cluster: Option<Vec<u8>>,
     /// The route.
     pub route: Option<Vec<u8>>,
-    /// Which way, from the workload's side.
-    pub direction: Option<Direction>,
+    /// Which way, from the workload's side: [`Facts::direction`].
+    pub listener_direction: Option<ListenerDirection>,
     /// Short names joined by `,`.
     pub response_flags: String,
     /// `via_upstream`, `route_not_found` …
@@ -51,34 +85,30 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// The facts of the values of [`PATHS`], in that order. A value of the wrong size is as good as none.
-    pub fn from_values(values: [Option<Vec<u8>>; PATHS.len()]) -> Facts {
-        let [
-            arrived,
-            duration,
-            http_version,
-            client_address,
-            local_address,
-            upstream_address,
-            cluster,
-            route,
-            direction,
-            response_flags,
-            code_details,
-        ] = values.map(|value| value.filter(|bytes| !bytes.is_empty()));
+    /// Asks for all that is needed. `ask` gives the value of a property; one of the wrong size is as good as none.
+    pub fn read(need: Need, ask: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Facts {
+        let ask = |path: &[u8]| ask(path).filter(|value| !value.is_empty());
+        let [duration, http_version, client_address, upstream_address, cluster, route, flags, code_details] =
+            PATHS.map(ask);
         Facts {
-            arrived: arrived.and_then(number).map(Timestamp::from_unix_nanos),
             duration: duration.and_then(number).and_then(|nanos| u64::try_from(nanos).ok()).map(Duration::from_nanos),
             http_version,
             client_address,
-            local_address,
+            local_address: need.local_address.then(|| ask(LOCAL_ADDRESS)).flatten(),
             upstream_address,
             cluster,
             route,
-            direction: direction.and_then(number).and_then(direction_of),
-            response_flags: response_flags.and_then(number).map(mask).map(flags::short_names).unwrap_or_default(),
+            listener_direction: need
+                .direction
+                .or_else(|| ask(DIRECTION).and_then(number).map(ListenerDirection::from_number)),
+            response_flags: flags.and_then(number).map(mask).map(flags::short_names).unwrap_or_default(),
             code_details,
         }
+    }
+
+    /// Which way, from the workload's side.
+    pub fn direction(&self) -> Option<Direction> {
+        self.listener_direction.and_then(ListenerDirection::as_direction)
     }
 }
 
@@ -91,48 +121,60 @@ fn mask(bits: i64) -> u64 {
     u64::from_le_bytes(bits.to_le_bytes())
 }
 
-/// Source: envoy.config.core.v3.TrafficDirection: 0 unspecified, 1 inbound, 2 outbound.
-fn direction_of(number: i64) -> Option<Direction> {
-    match number {
-        1 => Some(Direction::Inbound),
-        2 => Some(Direction::Outbound),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
-    fn values(at: usize, value: &[u8]) -> [Option<Vec<u8>>; PATHS.len()] {
-        let mut values = std::array::from_fn(|_| None);
-        values[at] = Some(value.to_vec());
-        values
+    fn text(text: &str) -> Option<Vec<u8>> {
+        Some(text.as_bytes().to_vec())
+    }
+
+    fn number(number: i64) -> Option<Vec<u8>> {
+        Some(number.to_le_bytes().to_vec())
+    }
+
+    /// What an Envoy says that knows everything.
+    fn envoy(path: &[u8]) -> Option<Vec<u8>> {
+        match path {
+            b"request\0duration" => number(41_900_000),
+            b"request\0protocol" => text("HTTP/2"),
+            b"source\0address" => text("10.0.0.1:4000"),
+            b"destination\0address" => text("10.0.0.2:80"),
+            b"upstream\0address" => text("10.0.0.3:8080"),
+            b"xds\0cluster_name" => text("users"),
+            b"xds\0route_name" => text("main"),
+            b"xds\0listener_direction" => number(1),
+            b"response\0flags" => number(1 << 6),
+            b"response\0code_details" => text("via_upstream"),
+            _ => None,
+        }
+    }
+
+    /// The same, but one of its answers is another.
+    fn facts_with(other: &[u8], answer: &[u8]) -> Facts {
+        let ask = |path: &[u8]| if path == other { Some(answer.to_vec()) } else { envoy(path) };
+        Facts::read(Need::default(), ask)
+    }
+
+    fn asked(need: Need) -> Vec<Vec<u8>> {
+        let asked = RefCell::default();
+        let record: &RefCell<Vec<Vec<u8>>> = &asked;
+        Facts::read(need, |path| {
+            record.borrow_mut().push(path.to_vec());
+            envoy(path)
+        });
+        asked.into_inner()
     }
 
     #[test]
     fn each_value_becomes_its_fact() {
-        let text = |text: &str| Some(text.as_bytes().to_vec());
-        let number = |number: i64| Some(number.to_le_bytes().to_vec());
-
-        let facts = Facts::from_values([
-            number(1_582_886_368_833_000_000),
-            number(41_900_000),
-            text("HTTP/2"),
-            text("10.0.0.1:4000"),
-            text("10.0.0.2:80"),
-            text("10.0.0.3:8080"),
-            text("users"),
-            text("main"),
-            number(1),
-            number(1 << 6),
-            text("via_upstream"),
-        ]);
+        let facts = Facts::read(Need { local_address: true, direction: None }, envoy);
 
         assert_eq!(
             facts,
             Facts {
-                arrived: Some(Timestamp::from_unix_millis(1_582_886_368_833)),
                 duration: Some(Duration::from_nanos(41_900_000)),
                 http_version: text("HTTP/2"),
                 client_address: text("10.0.0.1:4000"),
@@ -140,19 +182,34 @@ mod tests {
                 upstream_address: text("10.0.0.3:8080"),
                 cluster: text("users"),
                 route: text("main"),
-                direction: Some(Direction::Inbound),
+                listener_direction: Some(ListenerDirection(1)),
                 response_flags: "UC".to_owned(),
                 code_details: text("via_upstream"),
             }
         );
+        assert_eq!(facts.direction(), Some(Direction::Inbound));
     }
 
     #[test]
     fn what_is_missing_empty_or_of_a_wrong_size_is_no_fact() {
-        assert_eq!(Facts::from_values(std::array::from_fn(|_| None)), Facts::default());
-        assert_eq!(Facts::from_values(values(2, b"")), Facts::default());
-        assert_eq!(Facts::from_values(values(0, b"short")), Facts::default());
-        assert_eq!(Facts::from_values(values(1, &(-1i64).to_le_bytes())), Facts::default());
-        assert_eq!(Facts::from_values(values(8, &0i64.to_le_bytes())), Facts::default());
+        let all = Facts::read(Need::default(), envoy);
+
+        assert_eq!(Facts::read(Need { local_address: true, direction: None }, |_| None), Facts::default());
+        assert_eq!(facts_with(b"request\0protocol", b""), Facts { http_version: None, ..all.clone() });
+        assert_eq!(facts_with(b"request\0duration", b"short"), Facts { duration: None, ..all.clone() });
+        assert_eq!(facts_with(b"request\0duration", &(-1i64).to_le_bytes()), Facts { duration: None, ..all.clone() });
+        assert_eq!(facts_with(DIRECTION, b"short"), Facts { listener_direction: None, ..all });
+        assert_eq!(facts_with(DIRECTION, &0i64.to_le_bytes()).direction(), None);
+        assert_eq!(facts_with(DIRECTION, &2i64.to_le_bytes()).direction(), Some(Direction::Outbound));
+    }
+
+    #[test]
+    fn what_is_known_or_not_needed_is_not_asked_for() {
+        let known = Need { local_address: false, direction: Some(ListenerDirection(2)) };
+
+        assert_eq!(asked(known), PATHS.map(<[u8]>::to_vec));
+        assert_eq!(Facts::read(known, envoy).direction(), Some(Direction::Outbound));
+        assert_eq!(asked(Need::default()).last().map(Vec::as_slice), Some(DIRECTION));
+        assert!(asked(Need { local_address: true, ..known }).contains(&LOCAL_ADDRESS.to_vec()));
     }
 }

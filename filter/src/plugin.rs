@@ -28,7 +28,7 @@ use crate::{
     counters::{Counter, Counters, Gauge, Pending},
     delivery::Delivery,
     exchange::Exchange,
-    facts::Facts,
+    facts::{Facts, ListenerDirection},
     journal::{Journal, LogLine},
     roots::{RootId, Roots},
     source::{RANDOM_BYTES, Source},
@@ -108,6 +108,16 @@ impl Plugin {
     /// The VM's own time at this reading of the host's steady clock; every moment that is given to the plugin is one.
     pub fn now(&mut self, read: Moment) -> Moment {
         self.pace.at(read)
+    }
+
+    /// The direction of this root, if it is known.
+    pub fn direction(&self, root: RootId) -> Option<ListenerDirection> {
+        self.roots.direction(root)
+    }
+
+    /// Envoy said which direction this root has; `None`: it did not.
+    pub fn know_direction(&mut self, root: RootId, direction: Option<ListenerDirection>) {
+        self.roots.know_direction(root, direction);
     }
 
     // What a stream calls.

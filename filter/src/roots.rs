@@ -6,7 +6,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use crate::{clock::Moment, config::Config};
+use crate::{clock::Moment, config::Config, facts::ListenerDirection};
 
 /// Envoy's id of a root context.
 pub type RootId = u32;
@@ -30,6 +30,8 @@ struct Root {
     period: Option<Duration>,
     /// When its next tick is due; `None`: the period was not set, or the tick has just come.
     due: Option<Moment>,
+    /// `None` until a stream has asked.
+    direction: Option<ListenerDirection>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ impl Roots {
     pub(crate) fn configured(&mut self, id: RootId, config: Rc<Config>) {
         self.live.retain(|root| root.id != id);
         self.last_config = Some(config.clone());
-        self.live.push(Root { id, config, state: State::Serving, period: None, due: None });
+        self.live.push(Root { id, config, state: State::Serving, period: None, due: None, direction: None });
     }
 
     pub(crate) fn closing(&mut self, id: RootId) {
@@ -91,6 +93,18 @@ impl Roots {
     pub(crate) fn config(&self) -> Option<&Rc<Config>> {
         let serving = self.live.iter().rev().find(|root| root.state == State::Serving);
         serving.or(self.live.last()).map(|root| &root.config).or(self.last_config.as_ref())
+    }
+
+    /// The direction of its listener.
+    pub(crate) fn direction(&self, id: RootId) -> Option<ListenerDirection> {
+        self.live.iter().find(|root| root.id == id)?.direction
+    }
+
+    /// Keeps the direction of its listener, which never changes.
+    pub(crate) fn know_direction(&mut self, id: RootId, direction: Option<ListenerDirection>) {
+        if let Some(root) = self.root(id) {
+            root.direction = root.direction.or(direction);
+        }
     }
 
     /// A tick of this root has come; Envoy starts its period again. When it was due, if it was asked for.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tributary_filter::{Counter, Facts, MissingHeads, PATHS, Side, Stream};
+use tributary_filter::{Clock, Counter, Facts, ListenerDirection, MissingHeads, Need, Side, Stream};
 use tributary_http_types::Timestamp;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use crate::support::{Call, REFUSED, Vm, facts, wire};
+use crate::support::{Call, REFUSED, ROOT, Vm, facts, wire};
 
 /// What Envoy does at the end of a stream in which `on_log` finds these maps.
 fn log(vm: &mut Vm, stream: &mut Stream, request: Option<&Call>, response: &[(&str, &[u8])]) {
@@ -211,7 +211,7 @@ fn trailers_that_the_host_refuses_are_left_out() {
 
 #[test]
 fn facts_that_envoy_does_not_have_are_left_out() {
-    let call = Call::get("/").facts(|facts| *facts = Facts::from_values(PATHS.map(|_| None)));
+    let call = Call::get("/").facts(|facts| *facts = Facts::read(Need::default(), |_| None));
     let exchange = Vm::default().record(call);
 
     let keys: Vec<&String> = exchange["meta"].as_object().unwrap().keys().collect();
@@ -219,13 +219,16 @@ fn facts_that_envoy_does_not_have_are_left_out() {
 }
 
 #[test]
-fn times_come_from_envoy_when_it_has_them() {
-    let call = Call::get("/").facts(|facts| {
-        facts.arrived = Some(Timestamp::from_unix_millis(1_582_886_368_833));
-        facts.duration = Some(Duration::from_micros(41_900));
-    });
-    let exchange = Vm::default().record(call);
+fn the_duration_is_envoys_and_the_arrival_that_long_before_the_end() {
+    let mut vm = Vm::default();
+    let mut stream = vm.stream();
+    Call::get("/").pass_open(&mut vm, &mut stream);
 
+    let clock = Clock { wall: Timestamp::from_unix_millis(1_582_886_368_874), ..vm.clock() };
+    let facts = Facts { duration: Some(Duration::from_micros(41_900)), ..facts() };
+    stream.finish(&mut vm.plugin, &facts, clock);
+
+    let exchange = only_line(&mut vm);
     assert_eq!(exchange["request"]["timestamp"], "2020-02-28T10:39:28.833Z");
     assert_eq!(exchange["response"]["timestamp"], "2020-02-28T10:39:28.874Z");
     assert_eq!(exchange["meta"]["durationMs"], 41);
@@ -233,13 +236,54 @@ fn times_come_from_envoy_when_it_has_them() {
 
 #[test]
 fn times_beyond_all_bounds_are_cut_and_do_no_harm() {
-    let call = Call::get("/").facts(|facts| {
-        facts.arrived = Some(Timestamp::from_unix_millis(i64::MAX));
-        facts.duration = Some(Duration::MAX);
-    });
-    let exchange = Vm::default().record(call);
+    for (millis, duration) in [(i64::MAX, Duration::MAX), (i64::MIN, Duration::MAX), (i64::MIN, Duration::ZERO)] {
+        let mut vm = Vm::default();
+        let mut stream = vm.stream();
+        Call::get("/").pass_open(&mut vm, &mut stream);
 
-    assert_eq!(exchange["meta"]["durationMs"], u64::MAX);
+        let clock = Clock { wall: Timestamp::from_unix_millis(millis), ..vm.clock() };
+        stream.finish(&mut vm.plugin, &Facts { duration: Some(duration), ..facts() }, clock);
+
+        let took = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        assert_eq!(only_line(&mut vm)["meta"]["durationMs"], took);
+    }
+}
+
+#[test]
+fn the_direction_of_a_root_is_asked_for_once() {
+    let mut vm = Vm::default();
+    let mut stream = vm.stream();
+    assert_eq!(stream.need(&vm.plugin, ROOT), None);
+    Call::get("/").pass_open(&mut vm, &mut stream);
+    assert_eq!(stream.need(&vm.plugin, ROOT), Some(Need::default()));
+
+    vm.plugin.know_direction(ROOT, None);
+    vm.plugin.know_direction(ROOT, Some(ListenerDirection::from_number(2)));
+    vm.plugin.know_direction(ROOT + 1, Some(ListenerDirection::from_number(1)));
+
+    let known = Need { direction: Some(ListenerDirection::from_number(2)), ..Need::default() };
+    assert_eq!(stream.need(&vm.plugin, ROOT), Some(known));
+    assert_eq!(stream.need(&vm.plugin, ROOT + 1), Some(Need::default()));
+}
+
+#[test]
+fn the_local_address_is_needed_by_a_request_that_names_no_host() {
+    let cases = [
+        (Call::get("/"), false),
+        (Call::get("/").without(":authority"), true),
+        (Call::get("/").with(":authority", b""), true),
+        (Call::get("/").without(":authority").with("host", b"shop.example"), false),
+    ];
+
+    for (call, local_address) in cases {
+        let mut vm = Vm::default();
+        let mut stream = vm.stream();
+        call.pass_open(&mut vm, &mut stream);
+
+        let need = stream.need(&vm.plugin, ROOT).unwrap();
+
+        assert_eq!(need, Need { local_address, direction: None });
+    }
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use tributary_filter::{Facts, Refusal, Side, Stream};
-use tributary_http_types::Direction;
+use tributary_filter::{Facts, ListenerDirection, Refusal, Side, Stream};
 
 use super::Vm;
 
@@ -31,7 +30,6 @@ fn wire_of(pairs: &Pairs) -> Vec<u8> {
 pub(crate) fn facts() -> Facts {
     let text = |text: &str| Some(text.as_bytes().to_vec());
     Facts {
-        arrived: None,
         duration: Some(Duration::from_millis(7)),
         http_version: text("HTTP/1.1"),
         client_address: text("10.0.0.1:40000"),
@@ -39,7 +37,7 @@ pub(crate) fn facts() -> Facts {
         upstream_address: text("10.0.0.3:8080"),
         cluster: text("users"),
         route: text("main"),
-        direction: Some(Direction::Inbound),
+        listener_direction: Some(ListenerDirection::from_number(1)),
         response_flags: String::new(),
         code_details: text("via_upstream"),
     }
