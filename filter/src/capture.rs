@@ -69,7 +69,11 @@ impl Stream {
     /// Which facts its end needs; `None` if there is no exchange to end.
     pub fn need(&self, vm: &Plugin, root: RootId) -> Option<Need> {
         let Stage::Open(exchange) = &self.stage else { return None };
-        Some(Need { local_address: exchange.request.head.host().is_none(), direction: vm.direction(root) })
+        Some(Need {
+            omitted: exchange.config.omitted_facts,
+            local_address: exchange.request.head.host().is_none(),
+            direction: vm.direction(root),
+        })
     }
 
     /// The request head passed.

@@ -19,6 +19,7 @@ use tributary_redact::{Compressed, Key, Redactor, Settings, Unparseable};
 pub use error::ConfigError;
 pub use settings::{Allowed, SETTINGS, Setting};
 
+use crate::facts::{Fact, Omitted};
 use fields::Fields;
 
 /// A checked configuration. One field each of [`SETTINGS`]; bounds and defaults stand there.
@@ -32,6 +33,8 @@ pub struct Config {
     pub max_response_body_bytes: usize,
     /// Everything a VM holds: open exchanges, queue and posts in flight. The latest configuration of a VM decides.
     pub max_memory_bytes: usize,
+    /// What is not read of Envoy's facts.
+    pub omitted_facts: Omitted,
     /// When a batch is closed.
     pub batch: BatchLimits,
     /// When a failed post is tried again.
@@ -118,6 +121,7 @@ impl Config {
             max_request_body_bytes: top.size("max_request_body_bytes")?,
             max_response_body_bytes: top.size("max_response_body_bytes")?,
             max_memory_bytes: top.size("max_memory_bytes")?,
+            omitted_facts: top.words("omit_facts", fact)?.into_iter().collect(),
             batch: BatchLimits {
                 flush_after: top.duration("flush_after_ms")?,
                 max_bytes: top.size("max_batch_bytes")?,
@@ -158,6 +162,10 @@ impl Config {
 
 fn from_json(json: &[u8]) -> Result<Value, ConfigError> {
     serde_json::from_slice(json).map_err(|error| ConfigError::NotJson { line: error.line(), column: error.column() })
+}
+
+fn fact(name: &str) -> Option<Fact> {
+    Fact::ALL.into_iter().find(|fact| fact.name() == name)
 }
 
 fn redactor(redact: &Fields<'_>, environment: &[u8]) -> Result<Redactor, ConfigError> {

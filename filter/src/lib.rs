@@ -76,7 +76,7 @@ pub use clock::{Clock, Moment};
 pub use config::{Config, ConfigError, SETTINGS};
 pub use counters::{Counter, Counters, Gauge, Pending};
 pub use exchange::Side;
-pub use facts::{DIRECTION, Facts, LOCAL_ADDRESS, ListenerDirection, Need, PATHS};
+pub use facts::{DIRECTION, Fact, Facts, LOCAL_ADDRESS, ListenerDirection, Need, Omitted, PATHS};
 pub use head::{Head, HeadError, Pair, Pairs};
 pub use journal::{Level, LogLine};
 pub use plugin::{Answer, Plugin, Post};

@@ -118,6 +118,13 @@ impl<'a> Fields<'a> {
         self.value(name).map(|_| self.texts(name)).transpose()
     }
 
+    /// A list whose entries are words that mean something; one that means nothing is refused.
+    pub(super) fn words<T>(&self, name: &str, meaning: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, ConfigError> {
+        let setting = self.setting(name)?;
+        let word = |text: &String| meaning(text).ok_or_else(|| out_of_bounds(setting, &format!("{text:?}")));
+        self.texts(name)?.iter().map(word).collect()
+    }
+
     /// Refuses the first field that [`SETTINGS`] does not know.
     pub(super) fn refuse_unknown(&self) -> Result<(), ConfigError> {
         let names = self.object.into_iter().flat_map(Map::keys);

@@ -149,6 +149,12 @@ pub const SETTINGS: &[Setting] = &[
         "Bytes a VM holds in open exchanges, queue and posts; over a half of it bodies are left out, over three quarters \
          headers too, and over all of it new exchanges are dropped; each is counted.",
     ),
+    list(
+        "omit_facts",
+        7,
+        "of clientAddress, upstreamAddress, cluster, route, direction, responseFlags, codeDetails",
+        "Facts of `meta` that are not recorded: Envoy searches for each at the end of every exchange.",
+    ),
     number("flush_after_ms", 200, 10, 10_000, "A batch is posted at the latest this long after its first exchange."),
     number("max_batch_bytes", 524_288, 1_024, 4_194_304, "A batch is posted when it has this size."),
     number("max_batch_exchanges", 100, 1, 10_000, "A batch is posted when it has this many exchanges."),

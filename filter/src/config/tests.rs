@@ -35,6 +35,7 @@ fn everything_but_the_cluster_has_a_default() {
             },
             max_request_body_bytes: 65_536,
             max_response_body_bytes: 65_536,
+            omitted_facts: Omitted::default(),
             max_memory_bytes: 16_777_216,
             batch: BatchLimits { flush_after: Duration::from_millis(200), max_bytes: 524_288, max_exchanges: 100 },
             retry: RetryLimits {
@@ -52,7 +53,7 @@ fn everything_but_the_cluster_has_a_default() {
 fn every_field_is_read() {
     let config = load(
         r#"{"collector":{"cluster":"c","authority":"a:1","path":"/p","timeout_ms":100,"token_env":"TOKEN"},
-            "max_request_body_bytes":1,"max_response_body_bytes":2,"max_memory_bytes":70000,"flush_after_ms":10,
+            "max_request_body_bytes":1,"max_response_body_bytes":2,"max_memory_bytes":70000,"omit_facts":["route"],"flush_after_ms":10,
             "max_batch_bytes":1024,"max_batch_exchanges":3,"retry_min_ms":11,"retry_max_ms":12,"give_up_after_ms":1000,
             "heartbeat_ms":2000,"redact":{"names":["n"],"allow":["a"],"only_headers":[],"patterns":["abcd"],"paths":["/{x}"],"bodies":false,
             "query":false,"unparseable":"drop","compressed":"drop","key_env":"KEY"}}"#,
@@ -73,6 +74,7 @@ fn every_field_is_read() {
             },
             max_request_body_bytes: 1,
             max_response_body_bytes: 2,
+            omitted_facts: [Fact::Route].into_iter().collect(),
             max_memory_bytes: 70_000,
             batch: BatchLimits { flush_after: Duration::from_millis(10), max_bytes: 1_024, max_exchanges: 3 },
             retry: RetryLimits {
@@ -246,6 +248,21 @@ fn what_nobody_may_see_cannot_be_allowed() {
         );
     }
     assert!(load(&with("redact.mode", "\"off\"")).is_err());
+}
+
+#[test]
+fn a_fact_that_is_none_is_refused_with_those_there_are() {
+    let allowed = "an array of at most 7 of clientAddress, upstreamAddress, cluster, route, direction, responseFlags, codeDetails";
+
+    assert_eq!(
+        message(&with("omit_facts", "[\"route\",\"httpVersion\"]")),
+        format!("omit_facts: \"httpVersion\" is not allowed; allowed: {allowed}")
+    );
+    assert_eq!(message(&with("omit_facts", "true")), format!("omit_facts: is a boolean; allowed: {allowed}"));
+    let all = format!("{:?}", Fact::ALL.map(Fact::name));
+    let config = load(&with("omit_facts", &all)).unwrap();
+    assert!(Fact::ALL.into_iter().all(|fact| config.omitted_facts.has(fact)));
+    assert!(allowed.ends_with(&Fact::ALL.map(Fact::name).join(", ")));
 }
 
 #[test]

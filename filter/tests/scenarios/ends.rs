@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tributary_filter::{Clock, Counter, Facts, ListenerDirection, MissingHeads, Need, Side, Stream};
+use tributary_filter::{Clock, Counter, Fact, Facts, ListenerDirection, MissingHeads, Need, Side, Stream};
 use tributary_http_types::Timestamp;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -267,6 +267,17 @@ fn the_direction_of_a_root_is_asked_for_once() {
 }
 
 #[test]
+fn omitted_facts_are_those_of_the_configuration() {
+    let mut vm = Vm::with(json!({"omit_facts": ["cluster", "codeDetails"]}));
+    let mut stream = vm.stream();
+    Call::get("/").pass_open(&mut vm, &mut stream);
+
+    let omitted = [Fact::Cluster, Fact::CodeDetails].into_iter().collect();
+
+    assert_eq!(stream.need(&vm.plugin, ROOT), Some(Need { omitted, ..Need::default() }));
+}
+
+#[test]
 fn the_local_address_is_needed_by_a_request_that_names_no_host() {
     let cases = [
         (Call::get("/"), false),
@@ -282,7 +293,7 @@ fn the_local_address_is_needed_by_a_request_that_names_no_host() {
 
         let need = stream.need(&vm.plugin, ROOT).unwrap();
 
-        assert_eq!(need, Need { local_address, direction: None });
+        assert_eq!(need, Need { local_address, ..Need::default() });
     }
 }
 
