@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use anyhow::{Context as _, Result};
 
-use crate::{encode, filter, run::Run};
+use crate::{collector, encode, filter, path, run::Run, scale};
 
 /// One stage, and how it is measured.
 #[derive(Debug)]
@@ -31,6 +31,21 @@ pub const AREAS: &[Area] = &[
         name: "encode",
         about: "redaction and the writing of lines, natively and in V8",
         measure: |run| Box::pin(encode::measure(run)),
+    },
+    Area {
+        name: "collector",
+        about: "CPU, rate, latency and memory of the collector, beside the smallest program that does it and beside Node",
+        measure: |run| Box::pin(collector::measure(run)),
+    },
+    Area {
+        name: "end-to-end",
+        about: "what Envoy, collector and Kafka cost together, and how long a record takes from the answer into Kafka",
+        measure: |run| Box::pin(path::measure(run)),
+    },
+    Area {
+        name: "scale",
+        about: "cost per exchange from one source to ten thousand, by size of exchange, collectors and partitions",
+        measure: |run| Box::pin(scale::measure(run)),
     },
 ];
 

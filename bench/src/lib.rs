@@ -45,6 +45,7 @@
 
 pub mod area;
 pub mod budget;
+mod collector;
 pub mod compare;
 pub mod cpu;
 mod encode;
@@ -52,7 +53,10 @@ pub mod filter;
 pub mod machine;
 pub mod markdown;
 pub mod page;
+mod path;
 pub mod report;
 pub mod rounds;
 pub mod run;
+mod scale;
 pub mod statistics;
+mod traffic;

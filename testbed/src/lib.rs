@@ -43,6 +43,7 @@
 //! | [`certificates`] | an authority of one's own, and what it signs |
 //! | [`canary`] | secrets in every place of an exchange, and the search for them in all that comes out |
 //! | [`process`], [`ports`], [`wait`] | owned processes, free ports, waiting with a deadline |
+//! | [`random`] | chance that is the same on every machine |
 //!
 //! # Rules
 //!
@@ -67,7 +68,7 @@ pub mod origin;
 pub mod ports;
 pub mod process;
 pub mod proxy;
-mod random;
+pub mod random;
 pub mod readers;
 pub mod recordings;
 pub mod shop;

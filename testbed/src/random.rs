@@ -2,11 +2,11 @@
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, and good enough to make things up.
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
     /// The sequence that belongs to a name and a number.
-    pub(crate) fn seeded(name: &str, number: u64) -> Random {
+    pub fn seeded(name: &str, number: u64) -> Random {
         // FNV-1a over the name.
         let seed = name
             .bytes()
@@ -15,7 +15,7 @@ impl Random {
     }
 
     /// A number below `bound`; 0 if that is 0.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,17 +24,17 @@ impl Random {
     }
 
     /// A number of this range, both ends in it.
-    pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
         low.saturating_add_unsigned(self.below(high.abs_diff(low).saturating_add(1)))
     }
 
     /// True in so many of a hundred cases.
-    pub(crate) fn chance(&mut self, per_cent: u64) -> bool {
+    pub fn chance(&mut self, per_cent: u64) -> bool {
         self.below(100) < per_cent
     }
 
     /// One of these, if there is one.
-    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         from.get(self.below(from.len() as u64) as usize)
     }
 }

@@ -43,21 +43,47 @@ pub(crate) struct Bench {
 struct Area {
     name: &'static str,
     parts: &'static [Part],
+    /// What ours is compared with. The benchmark goes on without it, and its report says that it is absent.
+    others: &'static [Part],
     /// Programs built in release.
     programs: &'static [&'static str],
     /// Builds of what runs in WebAssembly.
     modules: &'static [fn() -> Command],
 }
 
-const AREAS: [Area; 2] = [
-    Area { name: "filter", parts: &[Part::RustTargets, Part::Envoy], programs: &["bench"], modules: &[build::filter] },
+const AREAS: [Area; 5] = [
+    Area {
+        name: "filter",
+        parts: &[Part::RustTargets, Part::Envoy],
+        others: &[],
+        programs: &["bench"],
+        modules: &[build::filter],
+    },
     Area {
         name: "encode",
         parts: &[Part::RustTargets],
+        others: &[],
         programs: &["bench", "bench-encode"],
         modules: &[build::bench_encode_for_v8],
     },
+    Area {
+        name: "collector",
+        parts: &[Part::RustTargets, Part::Kafka],
+        others: &[Part::NodeKafka],
+        programs: &["bench", "floor", "tributary-collector"],
+        modules: &[],
+    },
+    Area { name: "end-to-end", ..WHOLE_PATH },
+    Area { name: "scale", ..WHOLE_PATH },
 ];
+
+const WHOLE_PATH: Area = Area {
+    name: "",
+    parts: &[Part::RustTargets, Part::Envoy, Part::Kafka],
+    others: &[],
+    programs: &["bench", "tributary-collector"],
+    modules: &[build::filter],
+};
 
 /// Fetches, builds and runs; returns only if that could not be done.
 ///
@@ -67,9 +93,10 @@ pub(crate) fn bench(bench: &Bench) -> Result<()> {
     build::check_tools()?;
     let is_wanted = |area: &&Area| bench.areas.is_empty() || bench.areas.iter().any(|name| name == area.name);
     let areas: Vec<&Area> = AREAS.iter().filter(is_wanted).collect();
-    let mut wanted: Vec<Part> = areas.iter().flat_map(|area| area.parts).copied().collect();
-    wanted.dedup();
-    fetch::fetch(&wanted)?;
+    fetch::fetch(&parts_of(&areas, |area| area.parts))?;
+    if let Err(error) = fetch::fetch(&parts_of(&areas, |area| area.others)) {
+        eprintln!("bench: some of what ours is compared with is missing: {error:#}");
+    }
     let programs: Vec<&str> = areas.iter().flat_map(|area| area.programs).copied().collect();
     let modules = areas.iter().flat_map(|area| area.modules).map(|build| build());
     build::run(modules.chain([build::bench_programs(&programs)]).collect())?;
@@ -89,4 +116,15 @@ pub(crate) fn bench(bench: &Bench) -> Result<()> {
     // In our place, not as a child: signals, terminal and exit code are the program's own.
     let error = program.exec();
     Err(error).with_context(|| format!("start {}", parts::release_binary("bench").display()))
+}
+
+/// Each once.
+fn parts_of(areas: &[&Area], of: impl Fn(&Area) -> &'static [Part]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for part in areas.iter().flat_map(|area| of(area)) {
+        if !parts.contains(part) {
+            parts.push(*part);
+        }
+    }
+    parts
 }

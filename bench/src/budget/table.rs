@@ -71,7 +71,48 @@ pub const BUDGETS: &[Budget] = &[
         aim: Some(200.0),
         ..filter("module")
     },
+    Budget {
+        what: "collector CPU per line, 100 a post",
+        must: 1.5,
+        aim: Some(1.1),
+        ..collector("100 a post, 8 connections")
+    },
+    Budget {
+        what: "collector CPU per line, 100 a post, to a Node service with kafkajs",
+        bounds: Bounds::RatioTo("Node, a send a post"),
+        must: 0.1,
+        ..collector("100 a post, 8 connections")
+    },
+    Budget {
+        what: "collector CPU per line, 1000 a post",
+        must: 1.3,
+        aim: Some(1.1),
+        ..collector("1000 a post, 8 connections")
+    },
+    Budget {
+        what: "collector peak RSS",
+        measure: "peak RSS",
+        bounds: Bounds::Value,
+        unit: "MiB",
+        must: 128.0,
+        aim: Some(64.0),
+        ..collector("whole run")
+    },
+    Budget {
+        what: "from the answer to the record in Kafka, p99 at half load, beyond the flush interval",
+        area: "end-to-end",
+        variant: "path",
+        measure: "p99 beyond the flush interval",
+        bounds: Bounds::Value,
+        unit: "ms",
+        must: 50.0,
+        ..filter("50 % of it")
+    },
 ];
+
+const fn collector(case: &'static str) -> Budget {
+    Budget { area: "collector", measure: "CPU per line", bounds: Bounds::RatioTo("floor"), ..filter(case) }
+}
 
 const fn filter(case: &'static str) -> Budget {
     Budget {

@@ -1,0 +1,196 @@
+//! The programs that are compared: how each is started, and what it is told.
+
+use std::{fs, net::SocketAddr, time::Duration};
+
+use anyhow::{Context as _, Result};
+use tributary_testbed::{
+    collector::{Collector, CollectorBuilder},
+    kafka::Kafka,
+    ports::Port,
+    process::{Launch, Process, Scratch},
+};
+use tributary_topic::{Writer, WriterConfig};
+use xtask::parts;
+
+/// How long a program may take until it listens.
+const START_WITHIN: Duration = Duration::from_secs(30);
+
+/// Partitions of each topic: the collector's default.
+const PARTITIONS: i32 = 3;
+
+/// The Node service; kafkajs lies in the parts folder.
+const NODE_SERVICE: &str = include_str!("../../node/collector.cjs");
+
+/// One of the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The smallest program that keeps the same promise: `src/bin/floor.rs`.
+    Floor,
+    /// The collector as it is by default, into Kafka.
+    Ours,
+    /// The collector without its own masking.
+    OursFilterOnly,
+    /// The collector into a file.
+    OursToFile,
+    /// The collector whose Kafka is away, into its spool.
+    OursToSpool,
+    /// A Node service with kafkajs, one send for all lines of a post.
+    NodePost,
+    /// The same with a send for each line.
+    NodeLine,
+}
+
+impl Subject {
+    /// Its name as a variant.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Subject::Floor => "floor",
+            Subject::Ours => "ours",
+            Subject::OursFilterOnly => "ours, filter-only",
+            Subject::OursToFile => "ours, file",
+            Subject::OursToSpool => "ours, spool",
+            Subject::NodePost => "Node, a send a post",
+            Subject::NodeLine => "Node, a send a line",
+        }
+    }
+
+    /// Whether it is ours or needs nothing that may be missing: without it there is nothing to report.
+    pub(crate) fn is_needed(self) -> bool {
+        !matches!(self, Subject::NodePost | Subject::NodeLine)
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// It, or a part it needs, is missing, or it does not start.
+    pub(crate) async fn start(self, kafka: &Kafka) -> Result<Running> {
+        let topic = match self {
+            Subject::OursToFile | Subject::OursToSpool => String::new(),
+            _ => self.topic(kafka).await?,
+        };
+        let running = match self {
+            Subject::Ours => Running::collector(Collector::builder().kafka(kafka.brokers(), &topic)).await,
+            Subject::OursFilterOnly => {
+                let builder = Collector::builder().kafka(kafka.brokers(), &topic);
+                Running::collector(builder.args(&["--redact", "filter-only"])).await
+            }
+            Subject::OursToFile => Running::to_file().await,
+            Subject::OursToSpool => Running::to_spool().await,
+            Subject::Floor => {
+                let launch = Launch::new("floor", parts::release_binary("floor"));
+                let launch = launch.args(["--brokers", kafka.brokers(), "--topic", &topic, "--listen"]);
+                let listen = |launch: Launch, address: SocketAddr| launch.arg(address.to_string());
+                Running::program(Scratch::new("bench-floor")?, launch, listen).await
+            }
+            Subject::NodePost => node("post", kafka.brokers(), &topic).await,
+            Subject::NodeLine => node("line", kafka.brokers(), &topic).await,
+        };
+        running.with_context(|| format!("start {}", self.name()))
+    }
+
+    /// A topic of its own.
+    async fn topic(self, kafka: &Kafka) -> Result<String> {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let topic: String = format!("bench-{}", self.name()).chars().map(plain).collect();
+        let writer = Writer::new(WriterConfig::new(kafka.brokers(), &topic))?;
+        writer.ensure_topic(PARTITIONS, 1).await?;
+        Ok(topic)
+    }
+}
+
+/// A program that runs. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    address: SocketAddr,
+    kind: Kind,
+    /// Where it keeps its files, if it has some.
+    _files: Option<Scratch>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Collector(Box<Collector>),
+    Program { process: Process, _port: Port },
+}
+
+impl Running {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> &Process {
+        match &self.kind {
+            Kind::Collector(collector) => collector.process(),
+            Kind::Program { process, .. } => process,
+        }
+    }
+
+    /// The collector, if it is one.
+    pub(crate) fn as_collector(&self) -> Option<&Collector> {
+        match &self.kind {
+            Kind::Collector(collector) => Some(collector),
+            Kind::Program { .. } => None,
+        }
+    }
+
+    /// Starts a collector of the release build and waits until it is ready.
+    ///
+    /// # Errors
+    /// It is not built, or does not start.
+    pub(crate) async fn release(builder: CollectorBuilder) -> Result<Collector> {
+        let release = parts::release_binary("tributary-collector");
+        let collector = builder.launch(|launch| launch.program(release)).start().await?;
+        // With a spool it is ready without Kafka too.
+        collector.ready(START_WITHIN).await?;
+        Ok(collector)
+    }
+
+    async fn collector(builder: CollectorBuilder) -> Result<Running> {
+        let collector = Running::release(builder).await?;
+        Ok(Running { address: collector.address(), kind: Kind::Collector(Box::new(collector)), _files: None })
+    }
+
+    async fn to_file() -> Result<Running> {
+        let files = Scratch::new("bench-file")?;
+        let builder = Collector::builder().file(&files.file("exchanges.jsonl"));
+        Ok(Running { _files: Some(files), ..Running::collector(builder).await? })
+    }
+
+    /// Nobody listens at its broker's address: everything goes into the spool.
+    async fn to_spool() -> Result<Running> {
+        let files = Scratch::new("bench-spool")?;
+        let away = Port::tcp()?;
+        let spool = files.file("spool");
+        let spool = spool.to_str().context("the scratch folder's name is no text")?;
+        let builder = Collector::builder().kafka(&away.address().to_string(), "away");
+        let builder = builder.args(&["--spool", spool, "--spool-max-bytes", "16GiB"]);
+        Ok(Running { _files: Some(files), ..Running::collector(builder).await? })
+    }
+
+    async fn program(
+        files: Scratch,
+        launch: Launch,
+        listen: impl FnOnce(Launch, SocketAddr) -> Launch,
+    ) -> Result<Running> {
+        let port = Port::tcp()?;
+        let address = port.address();
+        let process = listen(launch, address).start(&files.log("program"))?;
+        let connect = async || Ok(tokio::net::TcpStream::connect(address).await.map(drop)?);
+        process.ready(START_WITHIN, connect).await?;
+        Ok(Running { address, kind: Kind::Program { process, _port: port }, _files: Some(files) })
+    }
+}
+
+async fn node(mode: &str, brokers: &str, topic: &str) -> Result<Running> {
+    let (node, kafkajs) = (parts::NODE.path()?, parts::node_kafka()?);
+    let files = Scratch::new("bench-node")?;
+    let service = files.file("collector.cjs");
+    fs::write(&service, NODE_SERVICE).with_context(|| format!("write {}", service.display()))?;
+    let launch = Launch::new("node", node).env("KAFKAJS_NO_PARTITIONER_WARNING", "1").arg(&service).arg(kafkajs);
+    let listen = |launch: Launch, address: SocketAddr| {
+        launch.args([mode, &address.ip().to_string(), &address.port().to_string(), brokers, topic])
+    };
+    Running::program(files, launch, listen).await
+}
