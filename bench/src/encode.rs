@@ -75,7 +75,7 @@ mod tests {
     fn a_figure_is_a_case_and_its_nanoseconds() {
         assert_eq!(figure("line, 60 B of JSON\t987.5").unwrap(), ("line, 60 B of JSON".to_owned(), 987.5));
         for line in ["", "line 987.5", "line\tfast"] {
-            assert!(figure(line).unwrap_err().to_string().contains(line), "{line}");
+            assert!(figure(line).unwrap_err().to_string().contains(&format!("{line:?}")), "{line}");
         }
     }
 }
