@@ -118,7 +118,7 @@ fn missing_export_lost_memory_bound_and_size_over_budget_are_found() {
         [
             "filter: does not export memory, Envoy will not load it",
             "filter: memory without its bound of 512 MiB: is RUSTFLAGS set?",
-            "filter: 1048577 bytes, 1048576 are allowed",
+            "filter: 400001 bytes, 400000 are allowed",
         ]
     );
     module.most_pages = None;
