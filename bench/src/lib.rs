@@ -4,7 +4,7 @@
 //!
 //! # An area in a few lines
 //!
-//! An area measures one stage. It is a function that is given a [`Run`], and a row in [`AREAS`](area::AREAS):
+//! An area measures one stage. It is a function that is given a [`Run`](run::Run), and a row in [`AREAS`](area::AREAS):
 //!
 //! ```
 //! use anyhow::Result;

@@ -31,6 +31,8 @@ const NUMBERS: &[(&str, i64, i64)] = &[
 const CLUSTER: &str = "a text of 1 to 512 bytes without control characters";
 const AUTHORITY: &str = "a host with an optional port, 1 to 255 visible ASCII characters";
 const PATH: &str = "a path of 1 to 2048 visible ASCII characters that starts with /";
+const FACTS: &str = "an array of at most 7 of clientAddress, upstreamAddress, cluster, route, direction, responseFlags, \
+                     codeDetails";
 const VARIABLE: &str = "a name of 1 to 128 letters, digits and _, no digit first";
 
 /// What must not be in a log, whichever field it was pasted into.
@@ -129,6 +131,7 @@ fn shapes() -> Vec<Refusal> {
     vec![
         refusal("collector", json!("collector"), "is a string; allowed: an object"),
         refusal("collector", json!(null), "is null; allowed: an object"),
+        refusal("omit_facts", json!(["httpVersion"]), format!("\"httpVersion\" is not allowed; allowed: {FACTS}")),
         text("", &format!("collector.cluster: missing; allowed: {CLUSTER}")),
         text("{}", &format!("collector.cluster: missing; allowed: {CLUSTER}")),
         text("[]", "configuration: is an array; allowed: an object"),
@@ -159,7 +162,12 @@ fn shapes() -> Vec<Refusal> {
 /// Refused, with the names of all fields: those of the table, if it is complete.
 fn unknown() -> Vec<Refusal> {
     let mut top = vec!["collector"];
-    top.extend(NUMBERS.iter().map(|(name, ..)| *name).filter(|name| !name.contains('.')));
+    for name in NUMBERS.iter().map(|(name, ..)| *name).filter(|name| !name.contains('.')) {
+        if name == "flush_after_ms" {
+            top.push("omit_facts");
+        }
+        top.push(name);
+    }
     top.push("redact");
     let collector =
         ["cluster", "authority", "path", "timeout_ms", "token_env"].map(|name| format!("collector.{name}")).join(", ");
