@@ -39,8 +39,7 @@ pub(super) fn instructions(run: &mut Run) {
     let why = match perf {
         Err(_) => "there is no perf on this machine",
         Ok(output) if String::from_utf8_lossy(&output.stderr).contains("<not supported>") => {
-            "this machine has no hardware counters (`perf stat -e instructions` says so), and callgrind cannot run Envoy's \
-             just-in-time compiled code in reasonable time"
+            "this machine has no hardware counters (`perf stat -e instructions` says so); what callgrind counted stands below"
         }
         Ok(_) => "the CPU time of the scheduler is what is compared; `perf stat -e instructions -p PID` works here",
     };
