@@ -13,7 +13,7 @@ use crate::{
 /// What was asked for.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Only the cells of the budgets, with shorter turns: three minutes at most.
+    /// Only the cells of the budgets, with shorter turns.
     pub quick: bool,
     /// Rounds that are counted.
     pub rounds: usize,
