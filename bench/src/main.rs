@@ -24,7 +24,7 @@ struct Args {
     #[arg(value_name = "AREA", value_parser = AREAS.iter().map(|area| area.name).collect::<Vec<_>>())]
     areas: Vec<String>,
 
-    /// Only the cells of the budgets, with shorter turns: up to five minutes an area, `scale` longer
+    /// Only the cells of the budgets, with shorter turns: up to five minutes an area
     #[arg(long)]
     quick: bool,
 

@@ -26,6 +26,10 @@ const LINE: Measure = Measure::fact("bytes of a line", "");
 pub(crate) async fn measure(run: &mut Run) -> Result<()> {
     let kafka = RETENTION.iter().fold(Kafka::builder(), |builder, (name, value)| builder.setting(name, value));
     let kafka = kafka.start().await?;
+    run.note(
+        "One source alone posts over one connection, batch after batch, and one Envoy alone fills small batches: what it costs \
+         more is not the number of sources but what a batch and a Kafka request cost whatever is in them.",
+    );
     envoys::measure(run, &kafka).await?;
     sources::measure(run, &kafka).await
 }

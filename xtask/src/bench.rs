@@ -15,7 +15,7 @@ pub(crate) struct Bench {
     /// Only these areas, in this order [default: all]
     #[arg(value_name = "AREA", value_parser = AREAS.map(|area| area.name))]
     areas: Vec<String>,
-    /// Only the cells of the budgets, with shorter turns: up to five minutes an area, `scale` longer
+    /// Only the cells of the budgets, with shorter turns: up to five minutes an area
     #[arg(long)]
     quick: bool,
     /// Counted rounds [default: 5]
