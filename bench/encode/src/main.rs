@@ -7,6 +7,7 @@
 //! With a case and a number it does that part so many times and measures nothing, for a profiler that counts instructions:
 //! `valgrind --tool=callgrind target/release/bench-encode 'line, 10 KB of JSON' 100`.
 
+mod passing;
 mod sample;
 
 use std::{
@@ -16,7 +17,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sample::{Sample, exchange};
+use sample::{Sample, bare, exchange};
+use tributary_filter::Head;
 use tributary_http_types::check_line;
 use tributary_redact::Redactor;
 
@@ -35,30 +37,11 @@ fn main() -> ExitCode {
     };
     let redactor = Redactor::default();
     for sample in Sample::all() {
-        let exchange = exchange(&sample);
-        let mut line = Vec::with_capacity(256 * 1024);
-        parts.add("redaction", &sample, || {
-            redactor.with_masked(black_box(&exchange), |masked, _| {
-                black_box(masked);
-            });
-        });
-        parts.add("line", &sample, || {
-            line.clear();
-            let _ = black_box(black_box(&exchange).write_line(&mut line));
-        });
-        parts.add("redaction and line", &sample, || {
-            line.clear();
-            let _ = redactor.with_masked(black_box(&exchange), |masked, _| black_box(masked.write_line(&mut line)));
-        });
-        parts.add("UTF-8 scan", &sample, || {
-            let _ = black_box(std::str::from_utf8(black_box(&sample.body)));
-        });
-        line.clear();
-        let _ = redactor.with_masked(&exchange, |masked, _| masked.write_line(&mut line));
-        parts.add("second wall", &sample, || {
-            let checked = check_line(black_box(&line)).unwrap_or_default();
-            black_box(redactor.finds(&checked));
-        });
+        masked_and_written(&mut parts, &redactor, &sample);
+        if !through_the_filter(&mut parts, &sample) {
+            eprintln!("{}: the filter does not start with its defaults, or drops what passes", sample.name);
+            return ExitCode::FAILURE;
+        }
     }
     match &parts.wanted {
         Some(wanted) if !parts.has_done => {
@@ -67,6 +50,56 @@ fn main() -> ExitCode {
         }
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// Masking, writing and checking: what the filter and the collector's second wall do with each exchange.
+fn masked_and_written(parts: &mut Parts, redactor: &Redactor, sample: &Sample) {
+    let exchange = exchange(sample);
+    let mut line = Vec::with_capacity(256 * 1024);
+    parts.add("redaction", sample, || {
+        redactor.with_masked(black_box(&exchange), |masked, _| {
+            black_box(masked);
+        });
+    });
+    parts.add("line", sample, || {
+        line.clear();
+        let _ = black_box(black_box(&exchange).write_line(&mut line));
+    });
+    parts.add("redaction and line", sample, || {
+        line.clear();
+        let _ = redactor.with_masked(black_box(&exchange), |masked, _| black_box(masked.write_line(&mut line)));
+    });
+    // Text is escaped; what is none is base64.
+    let writing = if std::str::from_utf8(&sample.body).is_ok() { "escape" } else { "base64" };
+    let bare = bare(sample);
+    parts.add(writing, sample, || {
+        line.clear();
+        let _ = black_box(black_box(&bare).write_line(&mut line));
+    });
+    parts.add("UTF-8 scan", sample, || {
+        let _ = black_box(std::str::from_utf8(black_box(&sample.body)));
+    });
+    line.clear();
+    let _ = redactor.with_masked(&exchange, |masked, _| masked.write_line(&mut line));
+    parts.add("second wall", sample, || {
+        let checked = check_line(black_box(&line)).unwrap_or_default();
+        black_box(redactor.finds(&checked));
+    });
+}
+
+/// The filter's own stages around masking and writing: heads alone, and the whole of it. Tells whether nothing was lost.
+fn through_the_filter(parts: &mut Parts, sample: &Sample) -> bool {
+    let (request, response) = (passing::request_head(sample), passing::response_head(sample));
+    parts.add("heads read", sample, || {
+        for map in [&request, &response] {
+            // The host gives a copy.
+            let head = Head::from_wire(black_box(map).clone()).unwrap_or_default();
+            black_box(head.pairs().count());
+        }
+    });
+    let Some(mut filter) = passing::Filter::start() else { return false };
+    parts.add("capture, line and batch", sample, || filter.pass(&request, &response, black_box(&sample.body)));
+    filter.has_lost_none()
 }
 
 /// What was asked for: all parts, or one of them, so many times.

@@ -50,6 +50,29 @@ impl Sample {
             Sample { name: "10 KB of bytes", body: bytes(10_000), headers: &IMAGE },
         ]
     }
+
+    /// What is asked for.
+    pub(crate) fn path(&self) -> &'static [u8] {
+        b"/users/0549?page=2&sort=price"
+    }
+
+    /// Of the request, without pseudo-headers.
+    pub(crate) fn request_headers(&self) -> &'static [Pair] {
+        &REQUEST_HEADERS
+    }
+
+    /// Of the response, without pseudo-headers.
+    pub(crate) fn response_headers(&self) -> &'static [Pair] {
+        self.headers
+    }
+}
+
+/// The exchange around a sample with no more than it must have beside its body: writing it is writing the body.
+pub(crate) fn bare(sample: &Sample) -> ExchangeRef<'_> {
+    let whole = exchange(sample);
+    let request = RequestRef { path: b"/", headers: &[], ..whole.request };
+    let response = whole.response.map(|response| ResponseRef { headers: &[], ..response });
+    ExchangeRef { request, response, ..whole }
 }
 
 /// The exchange around a sample.
@@ -60,8 +83,8 @@ pub(crate) fn exchange(sample: &Sample) -> ExchangeRef<'_> {
             method: Method::Get,
             protocol: Protocol::Http,
             host: b"shop.example",
-            path: b"/users/0549?page=2&sort=price",
-            headers: &REQUEST_HEADERS,
+            path: sample.path(),
+            headers: sample.request_headers(),
             body: BodyRef::default(),
         },
         response: Some(ResponseRef {
