@@ -58,6 +58,14 @@ pub(crate) struct Exchange {
     pub has_packed_body: bool,
 }
 
+impl Exchange {
+    /// Takes the line of what was made of it. Of the facts beside the line only the host may have been masked.
+    fn rewrite(&mut self, changed: &HttpExchange) {
+        self.line = without_break(changed.to_line()).into();
+        self.host = changed.request.host.clone().filter(|host| !host.is_empty()).map(Bytes::from);
+    }
+}
+
 /// A line that never can be stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct RejectedLine {
@@ -118,8 +126,7 @@ pub(crate) fn unpack_bodies(exchanges: &mut [Exchange], limits: &LineLimits, wal
         let max_bytes = limits.max_unpacked_body_bytes;
         let decoded = wall.may_unpack() && decode_exchange(&mut read, max_bytes, &mut allowance, &mut counts);
         if wall.exchange(&mut read) || decoded {
-            // The line is what Kafka and the file get; the facts beside it are slices of the old one, and the same.
-            exchange.line = without_break(read.to_line()).into();
+            exchange.rewrite(&read);
         }
     }
     counts
@@ -156,11 +163,11 @@ fn judge_line(body: &Bytes, number: u64, line: &[u8], limits: &LineLimits, wall:
     let checked = check_line(line).map_err(|error| error.to_string())?;
     // What holds packed bodies is masked when these were unpacked.
     let masked = if checked.has_base64_body { None } else { wall.line(line, &checked) };
-    let exchange = exchange(body, number, line, checked);
-    Ok(match masked {
-        Some(masked) => Exchange { line: masked.into(), ..exchange },
-        None => exchange,
-    })
+    let mut exchange = exchange(body, number, line, checked);
+    if let Some(masked) = masked {
+        exchange.rewrite(&masked);
+    }
+    Ok(exchange)
 }
 
 /// The exchange of a line that was judged good before, as it came out of the spool. `None`: it is none.

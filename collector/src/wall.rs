@@ -151,14 +151,14 @@ impl Wall {
     }
 
     /// A line without packed bodies, masked. `None`: it passes as it is.
-    pub(crate) fn line(&self, line: &[u8], checked: &CheckedLine<'_>) -> Option<Vec<u8>> {
+    pub(crate) fn line(&self, line: &[u8], checked: &CheckedLine<'_>) -> Option<HttpExchange> {
         let Masking::On(redactor) = &self.masking else { return None };
         if !redactor.finds(checked) {
             return None;
         }
         // It was checked: it can be read.
         let mut exchange = HttpExchange::from_line(line).ok()?;
-        self.exchange(&mut exchange).then(|| without_break(exchange.to_line()))
+        self.exchange(&mut exchange).then_some(exchange)
     }
 
     /// Masks an exchange whose compressed bodies were decoded as far as they can be. Whether it changed.

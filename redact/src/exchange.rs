@@ -7,7 +7,7 @@ use tributary_http_types::{BodyRef, ExchangeRef, MetaRef, RequestRef, ResponseRe
 use crate::{
     body::{self, BodyHead, MaskedBody},
     counts::{Counts, Place},
-    header,
+    header, host,
     masker::{End, Masker, Style},
     redactor::Redactor,
 };
@@ -24,6 +24,7 @@ impl Redactor {
     pub fn with_masked<R>(&self, exchange: &ExchangeRef<'_>, write: impl FnOnce(&ExchangeRef<'_>, &Counts) -> R) -> R {
         let mut counts = Counts::default();
         let path = self.target(exchange.request.path, &mut counts);
+        let host = self.host(exchange.request.host, &mut counts);
         let request = self.message(exchange.request.headers, exchange.request.body, REQUEST, &mut counts);
         let response = exchange.response.as_ref();
         let response = response.map(|response| self.message(response.headers, response.body, RESPONSE, &mut counts));
@@ -39,6 +40,7 @@ impl Redactor {
         let redactions: Vec<(&str, u64)> = counts.iter().map(|(place, count)| (place.name(), count)).collect();
         let masked = ExchangeRef {
             request: RequestRef {
+                host: host.as_deref().unwrap_or(exchange.request.host),
                 path: path.as_deref().unwrap_or(exchange.request.path),
                 headers: request_pairs.as_deref().unwrap_or(exchange.request.headers),
                 body: shown(exchange.request.body, &request.body),
@@ -71,6 +73,12 @@ impl Redactor {
         let masked = masker.finish()?;
         counts.add(Place::Path, in_path);
         counts.add(Place::Query, masked.count.saturating_sub(in_path));
+        Some(masked.bytes)
+    }
+
+    fn host(&self, host: &[u8], counts: &mut Counts) -> Option<Vec<u8>> {
+        let masked = host::masked(self, host)?;
+        counts.add(Place::Path, masked.count);
         Some(masked.bytes)
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    known,
+    host, known,
     masker::{End, Masked, Masker, Style},
     names::Field,
     patterns,
@@ -43,6 +43,7 @@ fn masked_anew(rules: &Redactor, name: &[u8], value: &[u8]) -> Option<Masked> {
         name if rules.names.judge(name, Field::Header).masks(value.len()) => masker.mask(0..value.len(), value),
         name if !rules.names.shows_header(name) => masker.mask(0..value.len(), value),
         name if URLS.contains(&name) => masker.target(End::Whole),
+        name if host::HOLDERS.contains(&name) => masker.host(),
         name if name.ends_with(b"-bin") => binary(&mut masker, value),
         _ => masker.value(0..value.len(), End::Whole),
     }

@@ -39,6 +39,7 @@ mod encoding;
 mod exchange;
 mod form;
 mod header;
+mod host;
 mod json;
 mod known;
 mod masker;

@@ -10,7 +10,7 @@ use tributary_http_types::{CheckedLine, CheckedTexts, Fields, HttpExchange};
 use crate::{
     body::{self, BodyHead, MaskedBody, Withheld},
     counts::{Counts, Place},
-    form, header,
+    form, header, host,
     masker::{End, Masked, Masker, Style},
     redactor::Redactor,
     settings::Unparseable,
@@ -24,6 +24,7 @@ impl Redactor {
     pub fn finds(&self, line: &CheckedLine<'_>) -> bool {
         line.has_other_meta
             || line.meta_texts.iter().flatten().any(|fact| self.fact(fact).is_some())
+            || line.host.as_deref().is_some_and(|host| host::masked(self, host.as_bytes()).is_some())
             || self.finds_in(&line.request)
             || self.finds_in(&line.response)
     }
@@ -81,6 +82,12 @@ impl Redactor {
             *text = masked;
             in_path = in_path.max(path);
             in_query = in_query.max(query);
+        }
+        if let Some(host) = &mut request.host
+            && let Some(masked) = host::masked(self, host.as_bytes())
+        {
+            *host = text_of(masked.bytes);
+            counts.add(Place::Path, masked.count);
         }
         let mut pairs = 0u64;
         if self.settings().query {

@@ -43,6 +43,21 @@ fn a_line_passes_byte_for_byte_with_its_facts() {
 }
 
 #[test]
+fn what_is_masked_in_the_host_is_no_key_either() {
+    let request = r#""request":{"method":"get","host":"kimmo:hunter2@shop.example"}"#;
+    let packed = r#","meta":{"requestBody":{"bytes":1,"kept":1,"truncated":false,"base64":"/w=="}}"#;
+    let mut lines = judged(&format!("{{{request}}}\n{{{request}{packed}}}\n")).exchanges;
+
+    unpack_bodies(&mut lines, &LIMITS, &Wall::default());
+
+    for exchange in &lines {
+        assert!(!String::from_utf8_lossy(&exchange.line).contains("hunter2"), "{exchange:?}");
+        assert_eq!(exchange.host.as_deref(), Some(&b"%5Bredacted%5D@shop.example"[..]));
+    }
+    assert_eq!(lines.len(), 2);
+}
+
+#[test]
 fn a_bad_line_touches_no_other() {
     let (good, bad) = numbers(&format!("{GOOD}\nnot json\n{GOOD}\n{{\"request\":{{}}}}\n{GOOD}\n"));
 

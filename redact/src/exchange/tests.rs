@@ -87,6 +87,19 @@ fn secrets_leave_every_place_and_are_counted_by_it() {
 }
 
 #[test]
+fn the_user_leaves_the_host_and_its_header() {
+    let mut given = exchange("/", &[(b"host", b"kimmo:hunter2@h:80")], BodyRef::default(), &[]);
+    given.request.host = b"kimmo:hunter2@h:80";
+
+    let (line, counts) = line(&Redactor::default(), &given);
+
+    assert!(!line.contains("hunter2"), "{line}");
+    let expected = r#""host":"%5Bredacted%5D@h:80","headers":{"host":"%5Bredacted%5D@h:80"}"#;
+    assert!(line.contains(expected), "{line}");
+    assert_eq!((counts.get(Place::Path), counts.get(Place::RequestHeaders)), (1, 1));
+}
+
+#[test]
 fn without_secrets_the_line_is_the_same() {
     let given =
         exchange("/users?page=2", &[(b"accept", b"*/*")], whole(br#"{"name":"Kimmo"}"#), &[(b"grpc-status", b"0")]);

@@ -25,7 +25,7 @@ fn masked(redactor: &Redactor, value: &Value) -> (Value, Vec<(&'static str, u64)
 fn a_line_of_somebody_else_is_masked_in_every_place() {
     let given = json!({
         "request": {
-            "method": "post", "protocol": "https", "host": "h",
+            "method": "post", "protocol": "https", "host": "u:hunter2@h",
             "headers": {"Authorization": "Bearer hunter2", "cookie": ["a=hunter2"], "accept": "*/*"},
             "body": "{\"password\":\"hunter2\"}", "path": "/a?token=hunter2", "pathname": "/a", "query": {"token": "hunter2", "p": "1"},
             "url": "https://u:hunter2@h/a?token=hunter2"
@@ -44,12 +44,13 @@ fn a_line_of_somebody_else_is_masked_in_every_place() {
         line["request"]["headers"],
         json!({"Authorization": "Bearer [redacted]", "cookie": "a=[redacted]", "accept": "*/*"})
     );
+    assert_eq!(line["request"]["host"], "%5Bredacted%5D@h");
     assert_eq!(line["request"]["url"], "https://%5Bredacted%5D@h/a?token=[redacted]");
     assert_eq!(line["request"]["query"], json!({"token": "[redacted]", "p": "1"}));
     assert_eq!(line["meta"]["responseTrailers"], json!({"x-api-key": ["[redacted]"], "n": "1"}));
     assert_eq!(line["meta"]["note"], json!({"secret": "[redacted]", "n": 1.50}));
     let expected = [
-        ("path", 1),
+        ("path", 2),
         ("query", 1),
         ("requestHeaders", 2),
         ("requestBody", 1),
