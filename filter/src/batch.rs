@@ -134,6 +134,11 @@ impl Queue {
         (self.filling.count > 0).then_some(self.filling.since)
     }
 
+    /// Lines in the batch being filled.
+    pub(crate) fn filling_count(&self) -> u64 {
+        self.filling.count
+    }
+
     /// Lines held, waiting and being filled.
     pub(crate) fn count(&self) -> u64 {
         self.waiting_count.saturating_add(self.filling.count)

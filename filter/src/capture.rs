@@ -204,9 +204,9 @@ impl Stream {
     }
 
     /// The stream ended: in the first of `on_log`, `on_done` and drop. Later calls do nothing.
-    pub fn finish(&mut self, vm: &mut Plugin, facts: &Facts, clock: Clock) {
+    pub fn finish(&mut self, vm: &mut Plugin, facts: Facts, clock: Clock) {
         if let Stage::Open(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
-            vm.finish(*exchange, facts, clock);
+            vm.finish(exchange, facts, clock);
         }
     }
 }

@@ -209,11 +209,18 @@ impl Delivery {
         }
     }
 
-    /// By when a root should look again; `idle` if nothing waits.
-    pub(crate) fn wake_at(&self, now: Moment, idle: Moment, config: &Config) -> Moment {
+    /// By when a root should look again; `idle` if nothing waits. `unwritten_since`: when the first exchange ended that is
+    /// not in the queue yet.
+    pub(crate) fn wake_at(
+        &self,
+        now: Moment,
+        idle: Moment,
+        config: &Config,
+        unwritten_since: Option<Moment>,
+    ) -> Moment {
         let ready = if self.queue.has_waiting() {
             Some(now)
-        } else if let Some(since) = self.queue.filling_since() {
+        } else if let Some(since) = self.queue.filling_since().or(unwritten_since) {
             Some(since.after(config.batch.flush_after))
         } else {
             self.untold_since.map(|since| since.after(REPORT_AFTER))

@@ -185,7 +185,7 @@ impl Http {
         let clock = host::clock();
         with_plugin(|plugin| {
             plugin.know_direction(self.root, facts.listener_direction);
-            self.stream.finish(plugin, &facts, clock);
+            self.stream.finish(plugin, facts, clock);
         });
         set_tick(self.root, clock.steady);
     }
@@ -241,7 +241,7 @@ impl Drop for Http {
     fn drop(&mut self) {
         if self.stream.is_open() {
             let clock = host::clock();
-            with_plugin(|plugin| self.stream.finish(plugin, &Facts::default(), clock));
+            with_plugin(|plugin| self.stream.finish(plugin, Facts::default(), clock));
         }
     }
 }

@@ -8,7 +8,8 @@
 //! Where to look:
 //! - [`Stream`] (`capture.rs`): what is seen of one stream, whether it is captured, that it ends exactly once;
 //!   `head.rs`, `body.rs`, `facts.rs` hold what it sees, `exchange.rs` writes the line.
-//! - [`Plugin`] (`plugin.rs`): what the streams and roots of a VM share. `batch.rs` fills batches, `delivery.rs` knows
+//! - [`Plugin`] (`plugin.rs`): what the streams and roots of a VM share. `ended.rs` holds exchanges until a few of them
+//!   are written in a row, `batch.rs` fills batches, `delivery.rs` knows
 //!   which may leave, `retry.rs` how long to wait, `reply.rs` what an answer means, `roots.rs` who ticks and who goes.
 //! - [`Config`] (`config.rs`) and [`SETTINGS`]: what an operator may set.
 //! - [`counters`]: what is counted, and the two identities that always hold.
@@ -50,6 +51,7 @@ pub mod config;
 mod contexts;
 pub mod counters;
 mod delivery;
+mod ended;
 mod exchange;
 mod facts;
 mod flags;

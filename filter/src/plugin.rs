@@ -27,6 +27,7 @@ use crate::{
     config::{BatchLimits, Config},
     counters::{Counter, Counters, Gauge, Pending},
     delivery::Delivery,
+    ended::{Ended, Run},
     exchange::Exchange,
     facts::{Facts, ListenerDirection},
     journal::{Journal, LogLine},
@@ -51,6 +52,7 @@ pub struct Plugin {
     budget: Budget,
     open: u64,
     next_seq: u64,
+    run: Run,
     delivery: Delivery,
     roots: Roots,
     journal: Journal,
@@ -69,6 +71,7 @@ impl Plugin {
             budget: Budget::new(0),
             open: 0,
             next_seq: 0,
+            run: Run::default(),
             delivery: Delivery::new(random),
             roots: Roots::default(),
             journal: Journal::default(),
@@ -87,7 +90,8 @@ impl Plugin {
 
     /// The captured exchanges whose fate is open.
     pub fn pending(&self) -> Pending {
-        Pending { open: self.open, queued: self.delivery.queue.count(), in_flight: self.delivery.in_flight_count() }
+        let queued = self.run.count().saturating_add(self.delivery.queue.count());
+        Pending { open: self.open, queued, in_flight: self.delivery.in_flight_count() }
     }
 
     /// Bytes held against `max_memory_bytes`.
@@ -175,10 +179,35 @@ impl Plugin {
         fits
     }
 
-    /// The exchange ended: it becomes a line in the queue, or a counted drop.
-    pub(crate) fn finish(&mut self, mut exchange: Exchange, facts: &Facts, clock: Clock) {
-        self.close_open(&exchange);
+    /// The exchange ended: it will be a line in the queue, or a counted drop, when its run is written.
+    pub(crate) fn finish(&mut self, exchange: Box<Exchange>, facts: Facts, clock: Clock) {
+        self.open = self.open.saturating_sub(1);
+        self.counters.add(Counter::RequestBodyBytesSeen, exchange.request.body.passed());
+        self.counters.add(Counter::ResponseBodyBytesSeen, exchange.response.body.passed());
         let clock = Clock { steady: self.now(clock.steady), ..clock };
+        self.run.push(Ended { exchange, facts, clock });
+        if self.run.is_full() || self.must_write_now() {
+            self.write_run();
+        }
+    }
+
+    /// Whether what has ended cannot wait for a full run: memory is short, no root is left to write it later, or it
+    /// completes a batch.
+    fn must_write_now(&self) -> bool {
+        let filling = self.delivery.queue.filling_count().saturating_add(self.run.count());
+        let completes_batch = |config: &Rc<Config>| filling >= config.batch.max_exchanges;
+        self.step() > Step::Whole || self.roots.is_empty() || self.roots.config().is_some_and(completes_batch)
+    }
+
+    /// Writes what has ended. Before anything leaves, and before a root goes.
+    fn write_run(&mut self) {
+        for Ended { exchange, facts, clock } in self.run.take() {
+            self.write(*exchange, &facts, clock);
+        }
+    }
+
+    fn write(&mut self, mut exchange: Exchange, facts: &Facts, clock: Clock) {
+        self.budget.give_back(exchange.held);
         let Some(config) = self.roots.config().filter(|_| !self.roots.is_empty()).cloned() else {
             self.counters.add(Counter::DroppedShutdown, 1);
             return;
@@ -238,13 +267,6 @@ impl Plugin {
         }
     }
 
-    fn close_open(&mut self, exchange: &Exchange) {
-        self.open = self.open.saturating_sub(1);
-        self.budget.give_back(exchange.held);
-        self.counters.add(Counter::RequestBodyBytesSeen, exchange.request.body.passed());
-        self.counters.add(Counter::ResponseBodyBytesSeen, exchange.response.body.passed());
-    }
-
     // What the shell carries to Envoy.
 
     /// The period to set for this root's tick, if it has to change.
@@ -252,7 +274,7 @@ impl Plugin {
         let now = self.now(read);
         let idle = now.after(IDLE_PERIOD);
         let config = self.roots.config()?;
-        let needed = self.delivery.wake_at(now, idle, config);
+        let needed = self.delivery.wake_at(now, idle, config, self.run.since());
         self.roots.tick_for(root, now, needed)
     }
 

@@ -175,14 +175,14 @@ impl Game {
             Step::Trailers(stream, side, map) => streams[*stream].trailers(plugin, *side, map.value()),
             Step::Log(stream, request, response) => {
                 streams[*stream].late_heads(plugin, Some(request.value()), response.value(), now);
-                streams[*stream].finish(plugin, &facts(), clock);
+                streams[*stream].finish(plugin, facts(), clock);
             }
             Step::Finish(stream, has_facts) => {
                 let facts = if *has_facts { facts() } else { Facts::default() };
-                streams[*stream].finish(plugin, &facts, clock);
+                streams[*stream].finish(plugin, facts, clock);
             }
             Step::Replace(stream) => {
-                streams[*stream].finish(plugin, &Facts::default(), clock);
+                streams[*stream].finish(plugin, Facts::default(), clock);
                 streams[*stream] = Stream::new(Some(&self.vm.config));
             }
             Step::Wait(millis) => self.vm.wait(*millis),

@@ -168,7 +168,7 @@ impl Game {
         let Some((number, mut stream)) = self.slots[slot].take() else { return };
         let (clock, is_tight) = (self.vm.clock(), self.is_tight());
         let dropped = self.vm.count(Counter::DroppedBudget);
-        stream.finish(&mut self.vm.plugin, &facts(), clock);
+        stream.finish(&mut self.vm.plugin, facts(), clock);
         let expected = self.expected.get_mut(&number).unwrap();
         expected.was_tight |= is_tight;
         if self.vm.count(Counter::DroppedBudget) > dropped {

@@ -55,6 +55,7 @@ impl Plugin {
     /// counted as lost, although what was in flight may have arrived.
     pub fn deleted(&mut self, root: RootId, read: Moment) {
         let now = self.now(read);
+        self.write_run();
         while let Some(post) = self.delivery.orphan(root) {
             self.failed(post, Wait::Usual, "root_gone", now);
         }

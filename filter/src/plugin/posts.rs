@@ -43,6 +43,7 @@ impl Plugin {
     /// Its lines count as in flight from here on; tell what Envoy said with [`posted`](Self::posted).
     pub fn next_post(&mut self, root: RootId, read: Moment) -> Option<Post> {
         let now = self.now(read);
+        self.write_run();
         let phase = if self.roots.all_close() { Phase::Ending } else { Phase::Serving };
         let config = self.roots.config().filter(|_| self.roots.may_post(root))?.clone();
         let standing = Standing { counters: &self.counters, pending: self.pending() };

@@ -161,7 +161,7 @@ fn a_chunk_that_the_host_refuses_ends_what_is_kept() {
     assert_eq!(stream.wanted(&vm.plugin, Side::Request, 3), None);
     stream.body(&mut vm.plugin, Side::Request, 3, None);
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &facts(), clock);
+    stream.finish(&mut vm.plugin, facts(), clock);
 
     let exchange = vm.flush()[0].exchanges().remove(0);
     assert_eq!(request_body(&exchange), (&json!("abc"), &json!({"bytes": 9, "kept": 3, "truncated": true})));
@@ -176,7 +176,7 @@ fn a_chunk_that_the_host_gives_short_ends_what_is_kept() {
     stream.body(&mut vm.plugin, Side::Request, 6, Some(Ok(b"abc".to_vec())));
     stream.body(&mut vm.plugin, Side::Request, 3, Some(Ok(b"xyz".to_vec())));
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &facts(), clock);
+    stream.finish(&mut vm.plugin, facts(), clock);
 
     let exchange = vm.flush()[0].exchanges().remove(0);
     assert_eq!(request_body(&exchange), (&json!("abc"), &json!({"bytes": 9, "kept": 3, "truncated": true})));
@@ -198,7 +198,7 @@ fn fifty_megabytes_each_way_take_no_more_memory_than_the_limits() {
     }
 
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &facts(), clock);
+    stream.finish(&mut vm.plugin, facts(), clock);
     let exchange = vm.flush()[0].exchanges().remove(0);
     assert_eq!(request_body(&exchange).1, &json!({"bytes": 52_428_800, "kept": 65_536, "truncated": true}));
 }

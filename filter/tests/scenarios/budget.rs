@@ -31,7 +31,7 @@ fn an_exchange_without_room_is_dropped_and_leaves_a_gap() {
 
 fn end(vm: &mut Vm, stream: &mut Stream) {
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &facts(), clock);
+    stream.finish(&mut vm.plugin, facts(), clock);
     vm.assert_exact();
 }
 
@@ -167,7 +167,7 @@ fn at_rest_nothing_is_held() {
     Call::get("/").pass_open(&mut vm, &mut stream);
     stream.body(&mut vm.plugin, Side::Request, 5, Some(Err(REFUSED)));
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &facts(), clock);
+    stream.finish(&mut vm.plugin, facts(), clock);
     let sent = vm.flush().remove(0);
     vm.ack(&sent);
 

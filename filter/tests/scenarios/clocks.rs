@@ -181,7 +181,7 @@ fn a_wall_clock_that_is_set_back_ends_no_exchange_before_it_began() {
         let clock = vm.clock();
         // The end is the clock's, and the arrival is reckoned back from it.
         let facts = if known { facts() } else { without_times() };
-        stream.finish(&mut vm.plugin, &facts, clock);
+        stream.finish(&mut vm.plugin, facts, clock);
         let exchange = vm.flush()[0].exchanges().remove(0);
 
         let (began, ended) = times_of(&exchange);
@@ -209,7 +209,7 @@ fn an_exchange_that_a_jump_of_the_steady_clock_falls_into_took_no_hours() {
 
     vm.jump(TWO_HOURS);
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &without_times(), clock);
+    stream.finish(&mut vm.plugin, without_times(), clock);
 
     let took = vm.flush()[0].exchanges()[0]["meta"]["durationMs"].as_u64().unwrap();
     assert!(took <= 2_000, "{took} ms");

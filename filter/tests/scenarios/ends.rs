@@ -18,7 +18,7 @@ fn log(vm: &mut Vm, stream: &mut Stream, request: Option<&Call>, response: &[(&s
         let request = (missing == MissingHeads::Both).then(|| request.map_or(empty, Call::request_head));
         stream.late_heads(&mut vm.plugin, request, Ok(wire(response)), now);
     }
-    stream.finish(&mut vm.plugin, &facts(), clock);
+    stream.finish(&mut vm.plugin, facts(), clock);
     vm.assert_exact();
 }
 
@@ -61,7 +61,7 @@ fn a_stream_ends_once_however_often_it_is_told() {
 
     call.pass(&mut vm, &mut stream);
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &facts(), clock);
+    stream.finish(&mut vm.plugin, facts(), clock);
     call.pass(&mut vm, &mut stream);
 
     assert_eq!((vm.count(Counter::Seen), vm.pending().queued), (1, 1));
@@ -75,7 +75,7 @@ fn http3_ends_without_on_log() {
     call.pass_open(&mut vm, &mut stream);
 
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &Facts { http_version: Some(b"HTTP/3".to_vec()), ..facts() }, clock);
+    stream.finish(&mut vm.plugin, Facts { http_version: Some(b"HTTP/3".to_vec()), ..facts() }, clock);
 
     let exchange = only_line(&mut vm);
     assert_eq!(exchange["meta"]["httpVersion"], "HTTP/3");
@@ -91,7 +91,7 @@ fn a_dropped_stream_is_recorded_without_envoys_facts() {
     vm.wait(40);
 
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &Facts::default(), clock);
+    stream.finish(&mut vm.plugin, Facts::default(), clock);
 
     let exchange = only_line(&mut vm);
     assert_eq!(exchange["meta"].get("cluster"), None);
@@ -226,7 +226,7 @@ fn the_duration_is_envoys_and_the_arrival_that_long_before_the_end() {
 
     let clock = Clock { wall: Timestamp::from_unix_millis(1_582_886_368_874), ..vm.clock() };
     let facts = Facts { duration: Some(Duration::from_micros(41_900)), ..facts() };
-    stream.finish(&mut vm.plugin, &facts, clock);
+    stream.finish(&mut vm.plugin, facts, clock);
 
     let exchange = only_line(&mut vm);
     assert_eq!(exchange["request"]["timestamp"], "2020-02-28T10:39:28.833Z");
@@ -242,7 +242,7 @@ fn times_beyond_all_bounds_are_cut_and_do_no_harm() {
         Call::get("/").pass_open(&mut vm, &mut stream);
 
         let clock = Clock { wall: Timestamp::from_unix_millis(millis), ..vm.clock() };
-        stream.finish(&mut vm.plugin, &Facts { duration: Some(duration), ..facts() }, clock);
+        stream.finish(&mut vm.plugin, Facts { duration: Some(duration), ..facts() }, clock);
 
         let took = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         assert_eq!(only_line(&mut vm)["meta"]["durationMs"], took);

@@ -106,6 +106,7 @@ fn an_exchange_without_any_host_is_a_counted_drop() {
     let mut vm = Vm::default();
 
     vm.run(Call::get("/").without(":authority").facts(|facts| facts.local_address = None));
+    vm.flush();
 
     assert_eq!((vm.count(Counter::DroppedUnwritable), vm.pending().total()), (1, 0));
 }

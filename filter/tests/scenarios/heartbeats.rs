@@ -56,7 +56,7 @@ fn heartbeats_come_as_often_as_set() {
 fn when_nothing_is_pending_any_more_there_is_silence() {
     let (mut vm, mut stream) = with_open_exchange(json!({}));
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &facts(), clock);
+    stream.finish(&mut vm.plugin, facts(), clock);
 
     let posts = acknowledged_posts(&mut vm, 5_000);
 

@@ -118,7 +118,7 @@ fn a_body_ends_where_the_step_rises_and_what_was_kept_stays() {
     vm.ack(&filling);
     stream.body(&mut vm.plugin, Side::Request, 5, Some(Ok(b"after".to_vec())));
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &facts(), clock);
+    stream.finish(&mut vm.plugin, facts(), clock);
     let exchange = posted(&mut vm);
 
     assert_eq!((&exchange["meta"]["degraded"], &exchange["request"]["body"]), (&json!("heads"), &json!("before ")));
@@ -136,7 +136,7 @@ fn a_body_that_is_over_its_own_limit_is_not_degraded_by_a_later_step() {
 
     stream.body(&mut vm.plugin, Side::Request, 6, None);
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &facts(), clock);
+    stream.finish(&mut vm.plugin, facts(), clock);
 
     let exchange = vm.flush()[0].exchanges().remove(1);
     assert_eq!((exchange["meta"].get("degraded"), &exchange["request"]["body"]), (None, &json!("before")));
@@ -151,7 +151,7 @@ fn a_response_that_comes_on_a_higher_step_leaves_the_request_as_it_is() {
 
     rich().pass_response(&mut vm, &mut stream);
     let clock = vm.clock();
-    stream.finish(&mut vm.plugin, &facts(), clock);
+    stream.finish(&mut vm.plugin, facts(), clock);
     let exchange = posted(&mut vm);
 
     assert_eq!((&exchange["meta"]["degraded"], &exchange["response"]["headers"]), (&json!("meta"), &json!({})));
@@ -170,7 +170,7 @@ fn an_exchange_keeps_its_step_and_the_next_one_is_whole_again() {
         stream.body(&mut vm.plugin, Side::Request, 5, Some(Ok(b"asked".to_vec())));
         rich().pass_response(&mut vm, &mut stream);
         let clock = vm.clock();
-        stream.finish(&mut vm.plugin, &facts(), clock);
+        stream.finish(&mut vm.plugin, facts(), clock);
         let taken = posted(&mut vm);
         let next = vm.record(rich());
 

@@ -228,7 +228,7 @@ fn a_stream_that_outlives_every_root_is_counted() {
     let (now, clock) = (vm.now(), vm.clock());
     vm.plugin.deleted(ROOT, now);
 
-    stream.finish(&mut vm.plugin, &facts(), clock);
+    stream.finish(&mut vm.plugin, facts(), clock);
 
     assert_eq!((vm.count(Counter::DroppedShutdown), vm.pending().total()), (1, 0));
     vm.assert_exact();

@@ -27,4 +27,5 @@ mod ladder;
 mod life;
 mod redaction;
 mod reports;
+mod runs;
 mod troubles;

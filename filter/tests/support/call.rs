@@ -151,7 +151,7 @@ impl Call {
     pub(crate) fn pass(&self, vm: &mut Vm, stream: &mut Stream) {
         self.pass_open(vm, stream);
         let clock = vm.clock();
-        stream.finish(&mut vm.plugin, &self.facts, clock);
+        stream.finish(&mut vm.plugin, self.facts.clone(), clock);
         vm.assert_exact();
     }
 
