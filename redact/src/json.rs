@@ -15,6 +15,7 @@ use crate::{
     names::{Field, Judged, Verdict},
     text::{FEWEST_BYTES, comment_len},
 };
+use skim::Keys;
 
 /// Whether a text was JSON, as far as it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,9 +121,10 @@ impl Masker<'_, '_> {
             syntax: Syntax::Json,
         };
         let text = self.source.get(..walk.stop).unwrap_or_default();
+        let mut keys = Keys::new();
         loop {
             if walk.is_idle() {
-                let skimmed = self.skim(text, walk.at, walk.depth);
+                let skimmed = self.skim(text, &mut keys, walk.at, walk.depth);
                 (walk.at, walk.depth) = (skimmed.at, skimmed.depth);
             }
             let Some(byte) = text.get(walk.at) else { break };

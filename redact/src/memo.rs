@@ -18,22 +18,25 @@ const LONGEST: usize = 40;
 struct Slot {
     name: [u8; LONGEST],
     len: usize,
+    ends: Ends,
     field: Field,
     judged: Judged,
 }
 
 impl Slot {
     /// Of the empty name, which nobody asks for.
-    const EMPTY: Slot = Slot { name: [0; LONGEST], len: 0, field: Field::Header, judged: Judged::HARMLESS };
+    const EMPTY: Slot =
+        Slot { name: [0; LONGEST], len: 0, ends: Ends(0, 0), field: Field::Header, judged: Judged::HARMLESS };
 
-    fn new(name: &[u8], field: Field, judged: Judged) -> Slot {
-        let mut slot = Slot { len: name.len().min(LONGEST), field, judged, ..Slot::EMPTY };
+    fn new(name: &[u8], ends: Ends, field: Field, judged: Judged) -> Slot {
+        let mut slot = Slot { len: name.len().min(LONGEST), ends, field, judged, ..Slot::EMPTY };
         slot.name.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
         slot
     }
 
-    fn is_of(&self, name: &[u8], field: Field) -> bool {
-        self.field == field && self.name.get(..self.len) == Some(name)
+    fn is_of(&self, name: &[u8], ends: Ends, field: Field) -> bool {
+        let is_alike = self.ends == ends && self.len == name.len() && self.field == field;
+        is_alike && (self.len <= Ends::WHOLE || self.name.get(..self.len) == Some(name))
     }
 }
 
@@ -46,30 +49,47 @@ pub(crate) fn judged(name: &[u8], field: Field, judge: impl FnOnce(&[u8], Field)
     if name.is_empty() || name.len() > LONGEST {
         return judge(name, field);
     }
+    let ends = Ends::of(name);
     TABLE.with(|table| {
         let Ok(mut table) = table.try_borrow_mut() else { return judge(name, field) };
-        let Some(slot) = table.get_mut(place_of(name, field)) else { return judge(name, field) };
-        if !slot.is_of(name, field) {
-            *slot = Slot::new(name, field, judge(name, field));
+        let Some(slot) = table.get_mut(place_of(name.len(), ends, field)) else { return judge(name, field) };
+        if !slot.is_of(name, ends, field) {
+            *slot = Slot::new(name, ends, field, judge(name, field));
         }
         slot.judged
     })
 }
 
+/// The first and the last bytes of a text: all of one of up to [`WHOLE`](Ends::WHOLE) bytes, if its length is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ends(u64, u64);
+
+impl Ends {
+    const WHOLE: usize = 16;
+
+    fn of(text: &[u8]) -> Ends {
+        if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+            return Ends(u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+        }
+        if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+            return Ends(u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)));
+        }
+        Ends(text.iter().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte)), 0)
+    }
+
+    fn mixed(self) -> u64 {
+        self.0 ^ self.1.rotate_left(29)
+    }
+}
+
 /// The first and the last bytes of a text, mixed: all of one of up to sixteen bytes, for a hash.
 pub(crate) fn first_and_last(text: &[u8]) -> u64 {
-    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        return u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29);
-    }
-    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        return u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
-    }
-    text.iter().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte))
+    Ends::of(text).mixed()
 }
 
 /// A hash for the place alone, of the length and up to sixteen bytes.
-fn place_of(name: &[u8], field: Field) -> usize {
-    let hash = first_and_last(name) ^ (name.len() as u64) << 3 ^ field as u64;
+fn place_of(len: usize, ends: Ends, field: Field) -> usize {
+    let hash = ends.mixed() ^ (len as u64) << 3 ^ field as u64;
     usize::try_from(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48).unwrap_or_default() & (SLOTS - 1)
 }
 

@@ -35,20 +35,25 @@ const MOST_NAME: usize = 128;
 /// A look is taken where these stand, whatever stands before them.
 const SIGNS: &[u8] = b"=:<%-";
 
-/// What each byte means to the scan.
+/// What each byte means to the scan: its class, and [above](COUNTS) it the classes that count in the byte behind it.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
-    classes: [u8; 256],
+    classes: [u16; 256],
 }
 
-const SIGN: u8 = 1;
-/// One bit above, [`BEGINS`] says that a pattern may begin with it.
-const WORD: u8 = 2;
-const BEGINS: u8 = 4;
-/// Is none of base64's.
-const GAP: u8 = 8;
+const SIGN: u16 = 1;
+/// A pattern may begin with it, where a word begins.
+const BEGINS: u16 = 2;
 /// Ends a JSON string, or the part of it that stands for itself.
-const STOP: u8 = 16;
+const STOP: u16 = 4;
+/// Is none of base64's.
+const GAP: u16 = 8;
+/// How far above the class of a byte the classes stand that count behind it. `GAP` is never among them.
+const COUNTS: u32 = 8;
+/// Before a byte with which a word begins.
+const BEFORE_WORD: u16 = (SIGN | BEGINS | STOP) << COUNTS;
+/// Before a byte that goes on with a word.
+const WITHIN_WORD: u16 = (SIGN | STOP) << COUNTS;
 
 impl Table {
     /// `begins`: bytes with which patterns of the configuration begin.
@@ -58,14 +63,14 @@ impl Table {
             let is_base64 = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
             *class = if SIGNS.contains(&byte) { SIGN } else { 0 }
                 | if patterns::FIRST_BYTES.contains(&byte) || begins(byte) { BEGINS } else { 0 }
-                | if byte.is_ascii_alphanumeric() { WORD } else { 0 }
                 | if is_base64 { 0 } else { GAP }
-                | if matches!(byte, b'"' | b'\\') { STOP } else { 0 };
+                | if matches!(byte, b'"' | b'\\') { STOP } else { 0 }
+                | if byte.is_ascii_alphanumeric() { WITHIN_WORD } else { BEFORE_WORD };
         }
         Table { classes }
     }
 
-    fn of(&self, byte: u8) -> u8 {
+    fn of(&self, byte: u8) -> u16 {
         self.classes.get(usize::from(byte)).copied().unwrap_or_default()
     }
 }

@@ -18,13 +18,60 @@ pub(super) struct Skimmed {
 /// No card number is shorter.
 const FEWEST_OF_CARD: usize = 14;
 
+/// The harmless keys that came, each with its quotes and its colon, in the order in which they came first.
+///
+/// Objects in a row have the same keys in the same order: the key that comes is the one that followed last time, and one
+/// comparison tells so. A key that comes otherwise is judged as if there were no such list.
+pub(super) struct Keys<'t> {
+    known: [&'t [u8]; Keys::MOST],
+    count: usize,
+    /// The one that is expected.
+    next: usize,
+}
+
+impl<'t> Keys<'t> {
+    /// An object of more keys has the rest of them judged each time.
+    const MOST: usize = 24;
+
+    pub(super) fn new() -> Keys<'t> {
+        Keys { known: [b""; Keys::MOST], count: 0, next: 0 }
+    }
+
+    /// The length of the expected key, if it stands here.
+    fn expected(&mut self, rest: &[u8]) -> Option<usize> {
+        let key = *self.known.get(..self.count)?.get(self.next)?;
+        if !rest.starts_with(key) {
+            return None;
+        }
+        self.expect_behind(self.next);
+        Some(key.len())
+    }
+
+    /// A harmless key came that was not expected.
+    fn came(&mut self, key: &'t [u8]) {
+        let known = self.known.get(..self.count).unwrap_or_default();
+        if let Some(place) = known.iter().position(|known| *known == key) {
+            self.expect_behind(place);
+        } else if let Some(free) = self.known.get_mut(self.count) {
+            *free = key;
+            self.count = self.count.saturating_add(1);
+            self.next = 0;
+        }
+    }
+
+    fn expect_behind(&mut self, place: usize) {
+        let next = place.saturating_add(1);
+        self.next = if next < self.count { next } else { 0 };
+    }
+}
+
 impl Masker<'_, '_> {
     /// Passes over what may be passed over from `at` on, where no key waits for its value and nothing above is secret.
-    pub(super) fn skim(&self, text: &[u8], at: usize, depth: usize) -> Skimmed {
+    pub(super) fn skim<'t>(&self, text: &'t [u8], keys: &mut Keys<'t>, at: usize, depth: usize) -> Skimmed {
         let mut skimmed = Skimmed { at, depth };
         while let Some(byte) = text.get(skimmed.at) {
             let next = match byte {
-                b'"' => self.behind_plain_string(text, skimmed.at),
+                b'"' => self.behind_plain_string(text, keys, skimmed.at),
                 b',' | b':' | b' ' | b'\n' | b'\r' | b'\t' => Some(skimmed.at.saturating_add(1)),
                 b'{' | b'[' => {
                     skimmed.depth = skimmed.depth.saturating_add(1);
@@ -43,13 +90,20 @@ impl Masker<'_, '_> {
     }
 
     /// Behind a plain string, and behind the colon if it is a harmless key; `None`: it is neither.
-    fn behind_plain_string(&self, text: &[u8], at: usize) -> Option<usize> {
+    fn behind_plain_string<'t>(&self, text: &'t [u8], keys: &mut Keys<'t>, at: usize) -> Option<usize> {
+        if let Some(len) = keys.expected(text.get(at..)?) {
+            return Some(at.saturating_add(len));
+        }
         let start = at.saturating_add(1);
         let stop = start.saturating_add(self.plain_string_len(text, start)?);
         let behind = stop.saturating_add(1);
         let Some(value) = behind_colon(text, behind) else { return Some(behind) };
         let judged = self.rules.names.judge(text.get(start..stop)?, Field::Json);
-        (judged == Judged::HARMLESS).then_some(value)
+        if judged != Judged::HARMLESS {
+            return None;
+        }
+        keys.came(text.get(at..value)?);
+        Some(value)
     }
 }
 

@@ -255,7 +255,7 @@ proptest! {
     }
 
     #[test]
-    fn a_glance_hides_nothing_from_the_scan(text in r#"[a-f0-9:="'{}\[\],&?%@/ .eyJ<>;_-]{0,60}|(password|token|Bearer |Basic |eyJ|https://u:p@h|ghp_|AKIA|4111 1111|[0-9]{1,9}|[A-Za-z0-9+/]{20,30}|Z2hwX2FiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6|:|=|[a-z0-9]{1,9}|%41|-----BEGIN X|,| |\{|\}|é){0,9}"#) {
+    fn a_glance_hides_nothing_from_the_scan(text in r#"[a-f0-9:="'{}\[\],&?%@/ .eyJ<>;_-]{0,60}|(password|token|Bearer |Basic |eyJ|https://u:p@h|ghp_|AKIA|4111 1111|[0-9]{1,9}|[A-Za-z0-9+/]{20,30}|Z2hwX2FiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6|:|=|[a-z0-9]{1,9}|%41|-----BEGIN X|,| |\{|\}|é){0,9}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[0-9.:+Z-]{0,11}"#) {
         // A pattern that fits nothing here makes the scan look wherever one of a configuration could begin.
         let settings = Settings { patterns: vec!["[\u{1}]{4}".to_owned()], ..Settings::default() };
         let each = Redactor::new(settings, None).unwrap();
@@ -265,6 +265,24 @@ proptest! {
             let masked = |rules| Masker::new(rules, text, Style::Words).json_or_text(End::Whole);
             prop_assert_eq!(masked(&each), masked(&Redactor::default()));
         }
+    }
+
+    #[test]
+    fn an_object_is_masked_alike_alone_and_behind_others(
+        rows in prop::collection::vec(prop::collection::vec((0usize..30, 0usize..4), 0..30), 0..6)
+    ) {
+        // More keys than are kept in mind, some of them secret, in any order, with spaces or none before the colon.
+        let member = |(key, value): &(usize, usize)| {
+            let key = ["id", "token", "na me", "ghp_abcdefghijklmnop"].get(*key).map_or(format!("k{key}"), |key| (*key).to_owned());
+            let value = [r#""id""#, "7", r#"{"id": "x", "pin": [1]}"#, r#""a=b""#][*value];
+            format!(r#""{key}"{}:{value}"#, if key.len() > 2 { " " } else { "" })
+        };
+        let object = |row: &Vec<_>| format!("{{{}}}", row.iter().map(member).collect::<Vec<_>>().join(","));
+        let objects: Vec<String> = rows.iter().map(object).collect();
+
+        let alone: Vec<String> = objects.iter().map(|object| masked(object, End::Whole)).collect();
+
+        prop_assert_eq!(masked(&format!("[{}]", objects.join(",")), End::Whole), format!("[{}]", alone.join(",")));
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! One table tells what each byte means. Where a word begins, at a sign, and where a long run of base64 ends, a glance at
 //! the next few bytes tells the rest from what is worth a look. A glance may err in one direction only.
 
-use super::{BEGINS, FEWEST_BASE64, FEWEST_BYTES, GAP, SIGN, STOP, Scan, WORD, is_in_name};
+use super::{
+    BEFORE_WORD, BEGINS, COUNTS, FEWEST_BASE64, FEWEST_BYTES, GAP, SIGN, SIGNS, STOP, Scan, WITHIN_WORD, is_in_name,
+};
 use crate::{encoding::starts_with_escape, masker::Masker, patterns};
 
 /// No text with less than this is found by its form: `Basic Og` is the shortest.
@@ -16,16 +18,16 @@ impl Masker<'_, '_> {
     /// The next place from `at` on where something may begin or a run of base64 that says something ends; `None`: no
     /// more. `scan.run` is where the run that reaches to this place began.
     pub(super) fn next_look(&self, text: &[u8], at: usize, scan: &mut Scan) -> Option<usize> {
-        let mut before = if scan.is_word_before(text, at) { WORD } else { 0 };
+        let mut before = if scan.is_word_before(text, at) { WITHIN_WORD } else { BEFORE_WORD };
         let mut place = at;
         for byte in text.get(at..)? {
             let class = self.rules.table.of(*byte);
-            let marks = class & (SIGN | GAP) | class & BEGINS & !(before << 1);
+            let marks = class & (before >> COUNTS | GAP) & !STOP;
             before = class;
             if marks != 0 {
                 let is_gap = marks & GAP != 0;
                 if is_gap && self.ends_text(scan.run, place)
-                    || marks & (SIGN | BEGINS) != 0 && self.stands_out(text, place, scan)
+                    || marks & (SIGN | BEGINS) != 0 && self.stands_out(text, place, scan.start)
                 {
                     return Some(place);
                 }
@@ -38,8 +40,8 @@ impl Masker<'_, '_> {
         None
     }
 
-    /// Whether the beginning of a word, or a sign, is worth more than a glance.
-    fn stands_out(&self, text: &[u8], at: usize, scan: &Scan) -> bool {
+    /// Whether the beginning of a word, or a sign, is worth more than a glance. `start`: where the scanned part begins.
+    fn stands_out(&self, text: &[u8], at: usize, start: usize) -> bool {
         if !self.rules.patterns.is_empty() {
             // What the patterns of a configuration begin with, no glance knows.
             return true;
@@ -48,7 +50,7 @@ impl Masker<'_, '_> {
         match from {
             [b'=' | b'<', ..] | [b':', b'/', b'/', ..] => true,
             [b':', ..] => {
-                let start = scan.start.max(at.saturating_sub(MOST_GLANCED));
+                let start = start.max(at.saturating_sub(MOST_GLANCED));
                 may_end_a_name(text.get(start..at).unwrap_or_default())
             }
             [b'%', ..] => starts_with_escape(from),
@@ -65,30 +67,85 @@ impl Masker<'_, '_> {
 
     /// The length of a JSON string from behind its opening quote on, if a glance is enough for it: it is closed, has no
     /// escape, is no JSON itself, and a scan would look nowhere.
+    ///
+    /// This is where bodies are read, nearly all of nearly every one: once, byte by byte, and no more.
     pub(crate) fn plain_string_len(&self, text: &[u8], start: usize) -> Option<usize> {
         let rest = text.get(start..)?;
-        let mut classes = 0;
-        let len = rest.iter().position(|byte| {
-            let class = self.rules.table.of(*byte);
-            classes |= class;
-            class & STOP != 0
-        })?;
-        if rest.get(len) != Some(&b'"') {
-            return None;
-        }
-        let has_sign = classes & SIGN != 0;
-        if len < FEWEST_BYTES || len < FEWEST_OF_PATTERN && !has_sign && self.rules.patterns.is_empty() {
+        if self.rules.patterns.is_empty()
+            && self.rules.names.extra.is_empty()
+            && let Some(len) = time_len(rest)
+        {
             return Some(len);
         }
-        let first = rest.first()?;
-        if first.is_ascii_whitespace() || matches!(first, b'{' | b'[') {
-            return None;
+        let (mut len, mut before, mut stands_out) = (0usize, BEFORE_WORD, false);
+        loop {
+            let counts = |byte: &u8| {
+                let class = self.rules.table.of(*byte);
+                let marks = class & before >> COUNTS;
+                before = class;
+                marks != 0
+            };
+            len = len.saturating_add(rest.get(len..)?.iter().position(counts)?);
+            match rest.get(len)? {
+                b'"' => break,
+                b'\\' => return None,
+                _ => stands_out = stands_out || self.stands_out(text, start.saturating_add(len), start),
+            }
+            len = len.saturating_add(1);
         }
-        let stop = start.saturating_add(len);
-        let mut scan = Scan::new(start..stop);
-        let looks = self.next_look(text.get(..stop)?, start, &mut scan).is_some() || self.ends_text(scan.run, stop);
-        (!looks).then_some(len)
+        let string = rest.get(..len)?;
+        let has_sign = || string.iter().any(|byte| SIGNS.contains(byte));
+        if len < FEWEST_BYTES || len < FEWEST_OF_PATTERN && self.rules.patterns.is_empty() && !has_sign() {
+            return Some(len);
+        }
+        let (first, stop) = (string.first()?, start.saturating_add(len));
+        let is_other = first.is_ascii_whitespace() || matches!(first, b'{' | b'[');
+        (!(is_other || stands_out || self.has_run_of_text(text, start, stop))).then_some(len)
     }
+
+    /// Whether a run of base64 stands there that may stand for a text.
+    ///
+    /// Only long runs are of interest, so it looks where one that begins here would be long enough, and goes back from
+    /// there to what ends it: most bytes are never looked at.
+    fn has_run_of_text(&self, text: &[u8], start: usize, stop: usize) -> bool {
+        let is_gap = |byte: &u8| self.rules.table.of(*byte) & GAP != 0;
+        let mut run = start;
+        while let Some(shortest) = text.get(run..run.saturating_add(FEWEST_BASE64).min(stop)) {
+            if shortest.len() < FEWEST_BASE64 {
+                return false;
+            }
+            if let Some(gap) = shortest.iter().rposition(is_gap) {
+                run = run.saturating_add(gap).saturating_add(1);
+                continue;
+            }
+            let rest = text.get(run..stop).unwrap_or_default();
+            let len = rest.iter().position(is_gap).unwrap_or(rest.len());
+            let end = run.saturating_add(len);
+            if self.ends_text(run, end) {
+                return true;
+            }
+            run = end.saturating_add(1);
+        }
+        false
+    }
+}
+
+/// The length of a string that is a time as JSON has it, `2026-02-28T10:39:28.833Z`, from behind its opening quote on: too
+/// few letters for a name, too few digits for a card, too short a run for base64. Bodies are full of them, and of what
+/// the scan would stop at.
+fn time_len(rest: &[u8]) -> Option<usize> {
+    const FORM: [u8; 19] = *b"0000-00-00T00:00:00";
+    const MOST_BEHIND: usize = 10;
+
+    let time = rest.first_chunk::<19>().filter(|time| time.get(10) == FORM.get(10))?;
+    let is_time = time.iter().zip(FORM).all(|(byte, form)| match form {
+        b'0' => byte.is_ascii_digit(),
+        sign => *byte == sign,
+    });
+    let behind = rest.get(FORM.len()..).filter(|_| is_time)?;
+    let len = behind.iter().take(MOST_BEHIND.saturating_add(1)).position(|byte| *byte == b'"')?;
+    let is_fraction_or_zone = |byte: &u8| byte.is_ascii_digit() || b".:+-Z".contains(byte);
+    behind.get(..len)?.iter().all(is_fraction_or_zone).then(|| FORM.len().saturating_add(len))
 }
 
 /// Whether what stands before a colon may be a name: dates and times have too few letters.
