@@ -38,7 +38,7 @@ impl Filter {
         // What the host gives is a copy, and no longer than asked for.
         let chunk = stream.wanted(plugin, Side::Response, body.len()).and_then(|wanted| body.get(..wanted));
         stream.body(plugin, Side::Response, body.len(), chunk.map(|chunk| Ok(chunk.to_vec())));
-        stream.finish(plugin, &Facts::default(), now);
+        stream.finish(plugin, Facts::default(), now);
         self.post();
     }
 
