@@ -169,6 +169,20 @@ mod tests {
         assert_eq!(batch.read_bytes, text.len() as u64);
     }
 
+    /// A key that serde_json's parser uses for itself is a key like any other in what others wrote.
+    #[test]
+    fn line_with_a_note_of_the_parser_is_sent_as_it_is() {
+        let note = r#"{"$serde_json::private::RawValue":"no JSON {"}"#;
+        let in_request = format!(r#"{{"request":{{"method":"get","headers":{note},"query":{note}}}}}"#);
+        let in_meta = format!(r#"{{"request":{{"method":"get"}},"meta":{{"id":"ab-7","note":{note}}}}}"#);
+
+        let [batch] = &fed(format!("{in_request}\n{in_meta}\n").as_bytes(), Key::Id)[..] else { panic!("one batch") };
+
+        let records: Vec<_> =
+            batch.entries.iter().map(|entry| (entry.record.value.clone(), entry.record.key.clone())).collect();
+        assert_eq!(records, [(in_request.into(), None), (in_meta.into(), Some("ab-7".into()))]);
+    }
+
     #[test]
     fn key_can_be_the_host() {
         let batches = fed(format!("{OURS}\n{FOREIGN}").as_bytes(), Key::Host);

@@ -168,6 +168,32 @@ mod tests {
         assert_eq!(output, "1970-01-01T00:00:00.000Z GET     200          -       -       - a/x\n");
     }
 
+    /// A key that serde_json's parser uses for itself is a key like any other in what others wrote.
+    #[test]
+    fn line_with_a_note_of_the_parser_is_printed_like_any_other() {
+        let note = r#"{"$serde_json::private::RawValue":"no JSON {"}"#;
+        let values = [
+            format!(r#"{{"request":{{"method":"get","host":"a","path":"/x","headers":{note},"query":{note}}}}}"#),
+            format!(
+                r#"{{"request":{{"method":"get","host":"a","path":"/x","body":"{}"}}}}"#,
+                note.replace('"', "\\\"")
+            ),
+            format!(r#"{{"request":{{"method":"get","host":"a","path":"/x"}},"meta":{{"note":{note}}}}}"#),
+            format!(r#"{{"request":{{"method":"get","host":"a","path":"/x"}},"meta":{{"responseTrailers":{note}}}}}"#),
+            format!(r#"{{"request":{{"method":"get","host":"a","path":"/x"}},"meta":{note}}}"#),
+        ];
+        let filter = || Filter { methods: vec![Method::Get], ..Filter::default() };
+
+        for value in values {
+            for filter in [Filter::default(), filter()] {
+                let (json, errors, _) = printed(Form::Json, filter, &[&value]);
+                assert_eq!((json, errors), (format!("{value}\n"), String::new()));
+            }
+            let (human, errors, _) = printed(Form::Human(Palette::plain()), filter(), &[&value]);
+            assert!(human.contains(" a/x") && errors.is_empty(), "{human}{errors}");
+        }
+    }
+
     #[test]
     fn filter_holds_in_both_forms() {
         let filter = || Filter { methods: vec![Method::Post], ..Filter::default() };
