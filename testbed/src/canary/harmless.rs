@@ -39,6 +39,7 @@ pub const REQUEST_HEADERS: &[(&str, &str)] = &[
     ("x-device-model", "Pixel 11"),
     ("x-donkey", "kong"),
     ("x-feature-flags", "new-cart,fast-search"),
+    ("x-forwarded-host", "session.shop.example:8443, auth:8080"),
     ("x-hockey-league", "liiga"),
     ("x-inside-sales", "no"),
     ("x-keyboard-layout", "fi"),
@@ -53,6 +54,9 @@ pub const REQUEST_HEADERS: &[(&str, &str)] = &[
     ("x-tokyo-office", "open"),
     ("x-turkey-size", "large"),
 ];
+
+/// What a client may ask for.
+pub const HOSTS: &[&str] = &["auth:8080", "token.session.svc.cluster.local", "[2001:db8::7]:443"];
 
 /// Headers of a response.
 pub const RESPONSE_HEADERS: &[(&str, &str)] = &[
@@ -206,6 +210,10 @@ pub fn rows() -> Vec<Row> {
     add("query", Call::get(format!("/harmless?{query}")), Said::default());
     let referer = format!("https://shop.example/harmless?{query}");
     add("referer", Call::get("/harmless").header("referer", referer), Said::default());
+
+    for host in HOSTS {
+        add(&format!("host {host}"), Call::get("/harmless").authority(*host), Said::default());
+    }
 
     let members: Vec<String> = MEMBERS.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
     let object = format!("{{ {} }}\n", members.join(" ,\t"));

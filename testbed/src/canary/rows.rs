@@ -104,7 +104,8 @@ impl Row {
     pub fn documents(&self) -> Vec<Vec<u8>> {
         let body = |payload: &Payload| payload.pieces().concat();
         let fields = [&self.call.headers, &self.call.trailers, &self.said.headers, &self.said.trailers];
-        let mut documents = vec![self.call.target.clone().into_bytes(), body(&self.call.body), body(&self.said.body)];
+        let line = [&self.call.target, &self.call.authority].map(|text| text.clone().into_bytes());
+        let mut documents = [&line[..], &[body(&self.call.body), body(&self.said.body)]].concat();
         documents.extend(fields.into_iter().flat_map(Fields::iter).map(|(_, value)| value.to_vec()));
         documents
     }

@@ -57,7 +57,9 @@ pub(crate) fn trials(bed: &Arc<Bed>) -> Vec<Trial> {
 /// The whole path, HTTP/1.1 and HTTP/2, and everything that it leaves.
 async fn no_secret_comes_out_anywhere(bed: &Bed) -> Result<()> {
     let canaries = Canaries::new();
-    let stack = canaries.stack(bed.stack("canary").await?).await?.start().await?;
+    let stack = canaries.stack(bed.stack("canary").await?).await?;
+    // A key that traffic chooses: it is one more place.
+    let stack = stack.collector(|collector| collector.args(&["--key", "host"])).start().await?;
 
     canaries.sent(&stack).await?;
     let again = canaries.sent_again_over_http2(&stack).await?;

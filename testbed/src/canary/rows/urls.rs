@@ -121,6 +121,7 @@ pub(super) fn plant(rows: &mut Rows) {
         held(rows, holder, *side);
     }
     paths(rows);
+    hosts(rows);
 }
 
 /// URLs in a header: a parameter, userinfo, a fragment.
@@ -162,5 +163,25 @@ fn paths(rows: &mut Rows) {
     ];
     for (form, path) in paths {
         rows.add(format!("path, {form}"), |plant| (Call::get(path(&plant.word())), Said::default()));
+    }
+}
+
+/// In the host itself, `Host` or `:authority`, as a program writes it that takes a URL apart at the first slash.
+fn hosts(rows: &mut Rows) {
+    let hosts: &[Form] = &[
+        ("userinfo", |secret| format!("kimmo:{secret}@shop.example")),
+        ("userinfo and a port", |secret| format!("kimmo:{secret}@shop.example:8443")),
+        ("userinfo without a password", |secret| format!("{secret}@shop.example")),
+        ("userinfo percent-encoded", |secret| format!("kimmo:{}@shop.example", forms::percent(secret))),
+        ("userinfo with a second @", |secret| format!("kimmo@{secret}@shop.example")),
+        ("a label that is a token", |secret| format!("ghp_{secret}.shop.example")),
+    ];
+    for (form, host) in hosts {
+        rows.add(format!("host, {form}"), |plant| {
+            (Call::get("/canary").authority(host(&plant.word())), Said::default())
+        });
+        rows.add(format!("x-forwarded-host, {form}"), |plant| {
+            (Call::get("/canary").header("x-forwarded-host", host(&plant.word())), Said::default())
+        });
     }
 }

@@ -43,6 +43,7 @@ fn changes(row: &Row, line: &Line) -> Result<Vec<String>> {
             changes.push(format!("{what} was {sent} and became {recorded}"));
         }
     };
+    compare("host", row.call.authority.clone().into(), at("/request/host"));
     compare("path", row.call.target.clone().into(), at("/request/path"));
     for (side, fields) in [("request", &row.call.headers), ("response", &row.said.headers)] {
         let headers = at(&format!("/{side}/headers"));
