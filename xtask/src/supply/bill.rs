@@ -174,6 +174,30 @@ mod tests {
         ids.iter().map(|(id, kind)| json!({"pkg": id, "dep_kinds": [{"kind": kind}]})).collect()
     }
 
+    /// What cargo says of this workspace, on this machine.
+    #[test]
+    fn bill_of_the_collector_names_each_part_once_with_licence_and_sum() {
+        let host = process::output(std::process::Command::new("rustc").args(["--print", "host-tuple"])).unwrap();
+        let bill = of("tributary-collector", "tributary-collector", host.trim(), &"0".repeat(64)).unwrap();
+        let bill: Value = serde_json::from_slice(&bill).unwrap();
+        let list = |name: &str| bill[name].as_array().unwrap().iter();
+        let mut refs: BTreeSet<&str> = list("components").map(|part| part["bom-ref"].as_str().unwrap()).collect();
+        assert_eq!(refs.len(), list("components").count());
+        assert!(refs.insert(bill["metadata"]["component"]["bom-ref"].as_str().unwrap()));
+
+        for part in list("components") {
+            let is_ours = part["name"].as_str().unwrap().starts_with("tributary-");
+            let is_sum = |sum: &str| sum.len() == 64 && sum.bytes().all(|byte| byte.is_ascii_hexdigit());
+            assert_eq!(part["hashes"][0]["content"].as_str().is_some_and(is_sum), !is_ours, "{part}");
+            assert!(part["licenses"][0]["expression"].as_str().is_some_and(|licence| !licence.is_empty()), "{part}");
+        }
+        for part in list("dependencies") {
+            let named = part["dependsOn"].as_array().unwrap().iter().chain([&part["ref"]]);
+            assert!(named.into_iter().all(|name| refs.contains(name.as_str().unwrap())), "{part}");
+        }
+        assert_eq!(list("dependencies").count(), refs.len());
+    }
+
     #[test]
     fn bill_has_what_is_linked_and_nothing_else() {
         let normal = Value::Null;
