@@ -44,10 +44,10 @@ pub(crate) const RETENTION: [(&str, &str); 4] = [
 pub(crate) async fn measure(run: &mut Run) -> Result<()> {
     let kafka = RETENTION.iter().fold(Kafka::builder(), |builder, (name, value)| builder.setting(name, value));
     let kafka = kafka.start().await?;
-    let cases = plan::cases(run.options().quick);
+    let cases = plan::chosen(&run.options().collector, run.options().quick)?;
     let mut programs = Programs::start(run, &kafka, &cases).await?;
     for case in &cases {
-        run.compare_with(&case.name(), case.baseline);
+        run.compare_with(&case.name(), &case.baseline);
     }
     let mut senders: Vec<Sender> = (0..plan::MOST_CONNECTIONS as u64).map(Sender::new).collect();
     for round in run.rounds() {
@@ -56,7 +56,7 @@ pub(crate) async fn measure(run: &mut Run) -> Result<()> {
                 let senders = senders.get_mut(..case.connections).context("too few senders")?;
                 let turn = programs.turn(run, &kafka, case, variant, senders).await?;
                 if let Some(turn) = turn.filter(|_| round.is_counted()) {
-                    turn.report(run, &case.name(), variant.name);
+                    turn.report(run, &case.name(), &variant.name);
                 }
             }
         }
@@ -67,19 +67,19 @@ pub(crate) async fn measure(run: &mut Run) -> Result<()> {
 /// The programs that run.
 #[derive(Debug, Default)]
 struct Programs {
-    running: BTreeMap<&'static str, (Subject, Running)>,
+    running: BTreeMap<String, (Subject, Running)>,
 }
 
 impl Programs {
     /// Starts all that the cases need. One of others that does not start is told as absent.
     async fn start(run: &mut Run, kafka: &Kafka, cases: &[Case]) -> Result<Programs> {
         let mut programs = Programs::default();
-        for subject in cases.iter().flat_map(|case| &case.variants).map(|variant| variant.subject) {
+        for subject in cases.iter().flat_map(|case| &case.variants).map(|variant| &variant.subject) {
             if programs.running.contains_key(subject.name()) {
                 continue;
             }
             match subject.start(kafka).await {
-                Ok(running) => drop(programs.running.insert(subject.name(), (subject, running))),
+                Ok(running) => drop(programs.running.insert(subject.name().to_owned(), (subject.clone(), running))),
                 Err(error) if subject.is_needed() => return Err(error),
                 Err(error) => run.absent(subject.name(), format!("{error:#}")),
             }
@@ -96,7 +96,7 @@ impl Programs {
         variant: &Variant,
         senders: &mut [Sender],
     ) -> Result<Option<Turn>> {
-        let subject = variant.subject;
+        let subject = &variant.subject;
         let Some((_, program)) = self.running.get(subject.name()) else { return Ok(None) };
         let posts = posts::prepare(senders, case.lines_a_post, variant.lines(case.lines_a_post), variant.coding)?;
         match Turn::take(program, kafka, posts).await {

@@ -44,12 +44,16 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     wasm: Vec<PathBuf>,
 
+    /// Compare builds of the collector, in area `collector`: once for each
+    #[arg(long, value_name = "FILE")]
+    collector: Vec<PathBuf>,
+
     /// Write the tables into docs/performance.md
     #[arg(long)]
     page: bool,
 
     /// Measure nothing: show the result kept under this name; with --page, write it
-    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = ["quick", "rounds", "save", "wasm"])]
+    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = ["quick", "rounds", "save", "wasm", "collector"])]
     show: Option<String>,
 }
 
@@ -82,8 +86,10 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let named: Vec<&Area> = args.areas.iter().map(|name| Area::named(name)).collect::<Result<_>>()?;
     let areas = if named.is_empty() { AREAS.iter().collect() } else { named };
-    let only_filter = areas.iter().all(|area| area.name == "filter");
-    ensure!(args.wasm.is_empty() || only_filter, "--wasm compares builds in area filter: name it alone");
+    for (option, builds, only) in [("--wasm", &args.wasm, "filter"), ("--collector", &args.collector, "collector")] {
+        let is_alone = areas.iter().all(|area| area.name == only);
+        ensure!(builds.is_empty() || is_alone, "{option} compares builds in area {only}: name it alone");
+    }
     // Read first: a name that does not exist is told before the minutes are spent.
     let compared = args.compare.as_ref().map(|name| Ok::<_, anyhow::Error>((name, Report::read(&file(name))?)));
     let compared = compared.transpose()?;
@@ -95,7 +101,8 @@ fn run(args: &Args) -> Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     for area in areas {
-        let options = Options { quick: args.quick, rounds: args.rounds, wasm: args.wasm.clone() };
+        let (wasm, collector) = (args.wasm.clone(), args.collector.clone());
+        let options = Options { quick: args.quick, rounds: args.rounds, wasm, collector };
         let mut run = Run::new(area.name, options)?;
         runtime.block_on((area.measure)(&mut run)).with_context(|| format!("measure {}", area.name))?;
         let measured = run.finish();
@@ -165,5 +172,7 @@ mod tests {
         assert!(parsed(&["--show", "one", "--quick"]).is_err());
         assert!(told(&["--show", "never-saved"]).contains("never-saved.json"));
         assert!(told(&["filter", "--compare", "never-saved"]).contains("never-saved.json"));
+        assert!(told(&["filter", "--collector", "a"]).contains("--collector compares builds in area collector"));
+        assert!(told(&["collector", "--wasm", "a"]).contains("--wasm compares builds in area filter"));
     }
 }

@@ -19,6 +19,8 @@ pub struct Options {
     pub rounds: usize,
     /// Builds of the filter to compare with each other, instead of with what else there is.
     pub wasm: Vec<PathBuf>,
+    /// Builds of the collector to compare with each other, instead of with what else there is.
+    pub collector: Vec<PathBuf>,
 }
 
 /// One run of one area.
@@ -93,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_is_told_twice_stands_once() {
-        let options = Options { quick: true, rounds: 2, wasm: Vec::new() };
+        let options = Options { quick: true, rounds: 2, wasm: Vec::new(), collector: Vec::new() };
         let mut run = Run::new("filter", options).unwrap();
         for _ in 0..2 {
             run.absent("instructions", "no counter");

@@ -22,7 +22,7 @@ fn variants() -> Vec<Variant> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tiny_cells_of_the_filter_are_measured_and_their_report_is_read_again() {
-    let options = Options { quick: true, rounds: 1, wasm: Vec::new() };
+    let options = Options { quick: true, rounds: 1, wasm: Vec::new(), collector: Vec::new() };
     let mut run = Run::new("filter", options).unwrap();
     let case = |protocol, latency| Case { size: Size::Bytes70, protocol, workers: 1, latency, fewer: 100 };
     let cases = vec![case(Protocol::Http1, true), case(Protocol::Http2, false)];

@@ -30,6 +30,9 @@ pub(crate) struct Bench {
     /// Compare builds of the filter, in area filter: once for each
     #[arg(long, value_name = "FILE")]
     wasm: Vec<PathBuf>,
+    /// Compare builds of the collector, in area collector: once for each
+    #[arg(long, value_name = "FILE")]
+    collector: Vec<PathBuf>,
     /// Write the tables into docs/performance.md
     #[arg(long)]
     page: bool,
@@ -110,9 +113,11 @@ pub(crate) fn bench(bench: &Bench) -> Result<()> {
     for (flag, name) in [("--save", &bench.save), ("--compare", &bench.compare), ("--show", &bench.show)] {
         program.args(name.iter().flat_map(|name| [flag, name]));
     }
-    bench.wasm.iter().for_each(|file| {
-        program.arg("--wasm").arg(file);
-    });
+    for (flag, builds) in [("--wasm", &bench.wasm), ("--collector", &bench.collector)] {
+        builds.iter().for_each(|file| {
+            program.arg(flag).arg(file);
+        });
+    }
     // In our place, not as a child: signals, terminal and exit code are the program's own.
     let error = program.exec();
     Err(error).with_context(|| format!("start {}", parts::release_binary("bench").display()))

@@ -1,5 +1,9 @@
 //! Which loads are posted to whom.
 
+use std::path::PathBuf;
+
+use anyhow::Result;
+
 use super::{posts::Coding, subject::Subject};
 
 /// The most connections of any case.
@@ -18,20 +22,33 @@ pub(super) struct Case {
     /// How many post at a time.
     pub(super) connections: usize,
     /// Name of the variant that the others are set in relation to.
-    pub(super) baseline: &'static str,
+    pub(super) baseline: String,
     /// Who gets it.
     pub(super) variants: Vec<Variant>,
 }
 
 /// Who gets a load, and how it is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Variant {
     /// Its name in the case.
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// The program.
     pub(super) subject: Subject,
     /// How the posts are compressed.
     pub(super) coding: Coding,
+}
+
+/// The cases in which the builds given are compared, or all there are.
+///
+/// # Errors
+/// A build is no file.
+pub(super) fn chosen(builds: &[PathBuf], quick: bool) -> Result<Vec<Case>> {
+    if builds.is_empty() {
+        return Ok(cases(quick));
+    }
+    let mut subjects = vec![Subject::Floor];
+    subjects.extend(Subject::builds(builds)?);
+    Ok([100, 1000].map(|lines| Case::of(lines, CONNECTIONS, &subjects)).to_vec())
 }
 
 /// The cases of a whole run, or those of the budgets.
@@ -67,9 +84,10 @@ pub(super) fn cases(quick: bool) -> Vec<Case> {
 
 impl Case {
     fn of(lines_a_post: u64, connections: usize, subjects: &[Subject]) -> Case {
-        let variant = |subject: &Subject| Variant { name: subject.name(), subject: *subject, coding: Coding::Plain };
+        let coding = Coding::Plain;
+        let variant = |subject: &Subject| Variant { name: subject.name().to_owned(), subject: subject.clone(), coding };
         let variants = subjects.iter().map(variant).collect();
-        Case { varied: None, lines_a_post, connections, baseline: Subject::Floor.name(), variants }
+        Case { varied: None, lines_a_post, connections, baseline: Subject::Floor.name().to_owned(), variants }
     }
 
     fn varying<const N: usize>(
@@ -77,7 +95,8 @@ impl Case {
         baseline: &'static str,
         variants: [(&'static str, Subject, Coding); N],
     ) -> Case {
-        let variants = variants.map(|(name, subject, coding)| Variant { name, subject, coding }).to_vec();
+        let variants = variants.map(|(name, subject, coding)| Variant { name: name.to_owned(), subject, coding });
+        let (variants, baseline) = (variants.to_vec(), baseline.to_owned());
         Case { varied: Some(varied), lines_a_post: 100, connections: CONNECTIONS, baseline, variants }
     }
 
@@ -95,7 +114,7 @@ impl Case {
 impl Variant {
     /// How many lines a turn posts to it, by what it can do in about a second.
     pub(super) fn lines(&self, lines_a_post: u64) -> u64 {
-        match (self.subject, lines_a_post) {
+        match (&self.subject, lines_a_post) {
             (Subject::NodeLine, 1) => 800,
             (Subject::NodeLine, _) => 1_600,
             (Subject::NodePost, 1) => 800,
@@ -122,6 +141,27 @@ mod tests {
             let case = quick.iter().find(|case| case.name() == budget.case).unwrap();
             assert!(case.variants.iter().any(|variant| variant.name == budget.variant), "{budget:?}");
         }
+    }
+
+    #[test]
+    fn builds_stand_beside_the_floor_each_under_a_name_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "").unwrap();
+            path
+        };
+
+        let cases = chosen(&[file("a"), file("deep/a"), file("floor")], true).unwrap();
+
+        for case in &cases {
+            let names: Vec<&str> = case.variants.iter().map(|variant| variant.name.as_str()).collect();
+            assert_eq!(names, ["floor", "a", "a (2)", "floor (3)"]);
+            assert_eq!(case.baseline, "floor");
+        }
+        let error = chosen(&[folder.path().join("none")], true).unwrap_err();
+        assert!(format!("{error:#}").starts_with("--collector "), "{error:#}");
     }
 
     #[test]

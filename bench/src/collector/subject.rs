@@ -1,8 +1,13 @@
 //! The programs that are compared: how each is started, and what it is told.
 
-use std::{fs, net::SocketAddr, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tributary_testbed::{
     collector::{Collector, CollectorBuilder},
     kafka::Kafka,
@@ -22,12 +27,19 @@ const PARTITIONS: i32 = 3;
 const NODE_SERVICE: &str = include_str!("../../node/collector.cjs");
 
 /// One of the programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
     /// The smallest program that keeps the same promise: `src/bin/floor.rs`.
     Floor,
     /// The collector as it is by default, into Kafka.
     Ours,
+    /// Another build of the collector, under this name.
+    Build {
+        /// What the column is called.
+        name: String,
+        /// The program.
+        file: PathBuf,
+    },
     /// The collector without its own masking.
     OursFilterOnly,
     /// The collector into a file.
@@ -42,8 +54,9 @@ pub(crate) enum Subject {
 
 impl Subject {
     /// Its name as a variant.
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn name(&self) -> &str {
         match self {
+            Subject::Build { name, .. } => name,
             Subject::Floor => "floor",
             Subject::Ours => "ours",
             Subject::OursFilterOnly => "ours, filter-only",
@@ -54,8 +67,24 @@ impl Subject {
         }
     }
 
+    /// The builds given, each under the name of its file; two with the same are told apart by their number.
+    ///
+    /// # Errors
+    /// One is no file.
+    pub(crate) fn builds(files: &[PathBuf]) -> Result<Vec<Subject>> {
+        let mut builds: Vec<Subject> = Vec::new();
+        for (file, number) in files.iter().zip(1..) {
+            ensure!(file.is_file(), "--collector {}: this is no file", file.display());
+            let stem = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+            let is_taken = stem == Subject::Floor.name() || builds.iter().any(|known| known.name() == stem);
+            let name = if is_taken { format!("{stem} ({number})") } else { stem };
+            builds.push(Subject::Build { name, file: file.clone() });
+        }
+        Ok(builds)
+    }
+
     /// Whether it is ours or needs nothing that may be missing: without it there is nothing to report.
-    pub(crate) fn is_needed(self) -> bool {
+    pub(crate) fn is_needed(&self) -> bool {
         !matches!(self, Subject::NodePost | Subject::NodeLine)
     }
 
@@ -63,13 +92,16 @@ impl Subject {
     ///
     /// # Errors
     /// It, or a part it needs, is missing, or it does not start.
-    pub(crate) async fn start(self, kafka: &Kafka) -> Result<Running> {
+    pub(crate) async fn start(&self, kafka: &Kafka) -> Result<Running> {
         let topic = match self {
             Subject::OursToFile | Subject::OursToSpool => String::new(),
             _ => self.topic(kafka).await?,
         };
         let running = match self {
             Subject::Ours => Running::collector(Collector::builder().kafka(kafka.brokers(), &topic)).await,
+            Subject::Build { file, .. } => {
+                Running::build(Collector::builder().kafka(kafka.brokers(), &topic), file).await.map(Running::of)
+            }
             Subject::OursFilterOnly => {
                 let builder = Collector::builder().kafka(kafka.brokers(), &topic);
                 Running::collector(builder.args(&["--redact", "filter-only"])).await
@@ -89,7 +121,7 @@ impl Subject {
     }
 
     /// A topic of its own.
-    async fn topic(self, kafka: &Kafka) -> Result<String> {
+    async fn topic(&self, kafka: &Kafka) -> Result<String> {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         let topic: String = format!("bench-{}", self.name()).chars().map(plain).collect();
         let writer = Writer::new(WriterConfig::new(kafka.brokers(), &topic))?;
@@ -140,16 +172,23 @@ impl Running {
     /// # Errors
     /// It is not built, or does not start.
     pub(crate) async fn release(builder: CollectorBuilder) -> Result<Collector> {
-        let release = parts::release_binary("tributary-collector");
-        let collector = builder.launch(|launch| launch.program(release)).start().await?;
+        Running::build(builder, &parts::release_binary("tributary-collector")).await
+    }
+
+    /// As [`release`](Self::release), of another build.
+    async fn build(builder: CollectorBuilder, file: &Path) -> Result<Collector> {
+        let collector = builder.launch(|launch| launch.program(file)).start().await?;
         // With a spool it is ready without Kafka too.
         collector.ready(START_WITHIN).await?;
         Ok(collector)
     }
 
     async fn collector(builder: CollectorBuilder) -> Result<Running> {
-        let collector = Running::release(builder).await?;
-        Ok(Running { address: collector.address(), kind: Kind::Collector(Box::new(collector)), _files: None })
+        Running::release(builder).await.map(Running::of)
+    }
+
+    fn of(collector: Collector) -> Running {
+        Running { address: collector.address(), kind: Kind::Collector(Box::new(collector)), _files: None }
     }
 
     async fn to_file() -> Result<Running> {
