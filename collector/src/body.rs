@@ -17,6 +17,9 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// Bodies up to this many bytes are unpacked on the spot; a larger one goes to a thread that may be busy.
 pub(crate) const SMALL_BYTES: usize = 256 * 1024;
 
+/// Room is made for at most so many times the bytes that are there.
+const MOST_AHEAD: usize = 4;
+
 /// The bounds of one body.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimits {
@@ -44,13 +47,15 @@ pub(crate) async fn read(
     if length.is_some_and(|length| length > limit as u64) {
         return Err(Refusal::BodyTooLarge { limit });
     }
-    match tokio::time::timeout(limits.timeout, read_all(body, limit, held)).await {
+    let expected = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    match tokio::time::timeout(limits.timeout, read_all(body, expected, limit, held)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Refusal::SlowBody),
     }
 }
 
-async fn read_all(body: &mut Body, limit: usize, held: &mut Held) -> Result<Bytes, Refusal> {
+/// `expected`: bytes by what the head says.
+async fn read_all(body: &mut Body, expected: usize, limit: usize, held: &mut Held) -> Result<Bytes, Refusal> {
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -63,16 +68,18 @@ async fn read_all(body: &mut Body, limit: usize, held: &mut Held) -> Result<Byte
         if !held.take(chunk.len()) {
             return Err(Refusal::Busy { lines: 0 });
         }
-        match (first.is_empty(), all.is_empty()) {
+        if first.is_empty() && all.is_empty() {
             // A body of one chunk is never copied.
-            (true, true) => first = chunk,
-            (false, _) => {
-                all.reserve(first.len() + chunk.len());
-                all.extend_from_slice(&std::mem::take(&mut first));
-                all.extend_from_slice(&chunk);
-            }
-            (true, false) => all.extend_from_slice(&chunk),
+            first = chunk;
+            continue;
         }
+        let kept = first.len() + all.len() + chunk.len();
+        if kept > all.capacity() {
+            // For what is said to come, but a head alone takes no room.
+            all.reserve(expected.min(kept.saturating_mul(MOST_AHEAD)).max(kept) - all.len());
+        }
+        all.extend_from_slice(&std::mem::take(&mut first));
+        all.extend_from_slice(&chunk);
     }
     Ok(if all.is_empty() { first } else { all.freeze() })
 }

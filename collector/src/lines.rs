@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use memchr::{memchr, memchr2_iter};
 use serde::{Deserialize, Serialize};
-use tributary_http_types::{CheckedLine, HttpExchange, check_line};
+use tributary_http_types::{CheckedLine, HttpExchange, OWN_LINE_DEPTH, check_line, check_own_line};
 
 use crate::{
     decode::{DecodeCounts, decode_exchange},
@@ -157,10 +157,7 @@ fn judge_line(body: &Bytes, number: u64, line: &[u8], limits: &LineLimits, wall:
     if line.len() > limits.max_line_bytes {
         return Err(format!("line of {} bytes is longer than {}", line.len(), limits.max_line_bytes));
     }
-    if is_deeper_than(line, limits.max_depth) {
-        return Err(format!("nested deeper than {} levels", limits.max_depth));
-    }
-    let checked = check_line(line).map_err(|error| error.to_string())?;
+    let checked = check(line, limits)?;
     // What holds packed bodies is masked when these were unpacked.
     let masked = if checked.has_base64_body { None } else { wall.line(line, &checked) };
     let mut exchange = exchange(body, number, line, checked);
@@ -168,6 +165,19 @@ fn judge_line(body: &Bytes, number: u64, line: &[u8], limits: &LineLimits, wall:
         exchange.rewrite(&masked);
     }
     Ok(exchange)
+}
+
+fn check<'l>(line: &'l [u8], limits: &LineLimits) -> Result<CheckedLine<'l>, String> {
+    // Nearly every line is one of our filter's.
+    if OWN_LINE_DEPTH <= limits.max_depth
+        && let Some(checked) = check_own_line(line)
+    {
+        return Ok(checked);
+    }
+    if is_deeper_than(line, limits.max_depth) {
+        return Err(format!("nested deeper than {} levels", limits.max_depth));
+    }
+    check_line(line).map_err(|error| error.to_string())
 }
 
 /// The exchange of a line that was judged good before, as it came out of the spool. `None`: it is none.

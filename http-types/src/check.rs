@@ -12,8 +12,10 @@ use crate::{
 };
 
 use facts::Facts;
+pub use own::{OWN_LINE_DEPTH, check_own_line};
 
 mod facts;
+mod own;
 
 /// What [`check_line`] found in a line that is an exchange of this format.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -117,6 +117,9 @@ impl<'de> Keep<'de> for Fields {
     }
 }
 
+/// Fields for which there is room at first.
+const USUAL_FIELDS: usize = 16;
+
 /// Names and values of a line that was checked, borrowed from it where they have no escapes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckedFields<'a> {
@@ -125,7 +128,25 @@ pub struct CheckedFields<'a> {
     values: Vec<(usize, Cow<'a, str>)>,
 }
 
-impl CheckedFields<'_> {
+impl<'a> CheckedFields<'a> {
+    /// Adds a name; `None`: it was there before, or there are `most` already.
+    pub(crate) fn add_name(&mut self, name: Cow<'a, str>, most: usize) -> Option<()> {
+        if self.names.is_empty() {
+            self.names.reserve(USUAL_FIELDS);
+            self.values.reserve(USUAL_FIELDS);
+        }
+        if self.names.len() >= most || self.names.contains(&name) {
+            return None;
+        }
+        self.names.push(name);
+        Some(())
+    }
+
+    /// Adds a value to the name that was added last.
+    pub(crate) fn add_value(&mut self, value: Cow<'a, str>) {
+        self.values.push((self.names.len().saturating_sub(1), value));
+    }
+
     /// Each value with its name, in order.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values.iter().filter_map(|(name, value)| Some((self.names.get(*name)?.as_ref(), value.as_ref())))
@@ -140,7 +161,7 @@ impl<'de> Keep<'de> for CheckedFields<'de> {
     }
 
     fn value(&mut self, value: Cow<'de, str>) {
-        self.values.push((self.names.len().saturating_sub(1), value));
+        self.add_value(value);
     }
 }
 

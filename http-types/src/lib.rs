@@ -37,7 +37,7 @@ mod value;
 mod write;
 
 pub use account::SourceAccount;
-pub use check::{CheckedLine, CheckedTexts, check_line};
+pub use check::{CheckedLine, CheckedTexts, OWN_LINE_DEPTH, check_line, check_own_line};
 pub use error::{ReadError, WriteError};
 pub use exchange::{BodyRef, ExchangeRef, HttpExchange, HttpRequest, HttpResponse, RequestRef, ResponseRef, Shown};
 pub use fields::{CheckedFields, Fields};

@@ -10,7 +10,7 @@ use tributary_http_types::{CheckedLine, CheckedTexts, Fields, HttpExchange};
 use crate::{
     body::{self, BodyHead, MaskedBody, Withheld},
     counts::{Counts, Place},
-    form, header, host,
+    form, header, host, known,
     masker::{End, Masked, Masker, Style},
     redactor::Redactor,
     settings::Unparseable,
@@ -33,17 +33,27 @@ impl Redactor {
         let finds_header =
             |(name, value): (&str, &str)| header::masked(self, name.as_bytes(), value.as_bytes()).is_some();
         let finds_pair = |(name, value): (&str, &str)| form::masked_value(self, name, value).is_some();
-        let finds_url = |url: &str| self.url(url).is_some();
-        let head = BodyHead { is_compressed: false, ..BodyHead::of(bytes_of(texts.headers.pairs())) };
-        let differs = |body: &str, end| body::masked(self, body.as_bytes(), head, end) != MaskedBody::Same;
-        // Whether a body was cut stands in `meta`, which is not looked into here. As a cut one it may hold a secret more; as
-        // a whole one it is only ever refused more.
-        let is_strict = self.settings().unparseable == Unparseable::Drop;
-        let has_text = |body: &str| differs(body, End::Cut) || is_strict && differs(body, End::Whole);
         texts.headers.pairs().any(finds_header)
             || self.settings().query && texts.query.pairs().any(finds_pair)
-            || [&texts.path, &texts.pathname, &texts.url].into_iter().flatten().any(|url| finds_url(url))
-            || texts.body.as_deref().is_some_and(has_text)
+            || self.finds_in_urls(texts)
+            || texts.body.as_deref().is_some_and(|body| !body.is_empty() && self.finds_in_body(texts, body))
+    }
+
+    fn finds_in_urls(&self, texts: &CheckedTexts<'_>) -> bool {
+        let path = texts.path.as_deref().unwrap_or_default();
+        let is_query = |byte: u8| matches!(byte, b'?' | b'#');
+        let before_query = path.get(..path.bytes().position(is_query).unwrap_or(path.len()));
+        // Nearly always it is the beginning of `path`, where the same is looked for.
+        let pathname = texts.pathname.as_deref().filter(|pathname| Some(*pathname) != before_query);
+        [Some(path), pathname, texts.url.as_deref()].into_iter().flatten().any(|url| self.url(url).is_some())
+    }
+
+    fn finds_in_body(&self, texts: &CheckedTexts<'_>, body: &str) -> bool {
+        let head = BodyHead { is_compressed: false, ..BodyHead::of(bytes_of(texts.headers.pairs())) };
+        let differs = |end| body::masked(self, body.as_bytes(), head, end) != MaskedBody::Same;
+        // Whether a body was cut stands in `meta`, which is not looked into here. As a cut one it may hold a secret more; as
+        // a whole one it is only ever refused more.
+        differs(End::Cut) || self.settings().unparseable == Unparseable::Drop && differs(End::Whole)
     }
 
     /// Masks an exchange in place, and says how much; `meta.redactions` is kept up to date.
@@ -190,11 +200,14 @@ impl Redactor {
         count
     }
 
-    /// A text in `meta`, judged by what it says.
+    /// A text in `meta`, judged by what it says. As headers they come again and again, so they are remembered like these, but
+    /// under rules that no header has: a header is judged by its name too.
     fn fact(&self, text: &str) -> Option<Masked> {
-        let mut masker = Masker::new(self, text.as_bytes(), Style::Words);
-        masker.value(0..text.len(), End::Whole);
-        masker.finish()
+        known::masked(!self.id, b"meta", text.as_bytes(), || {
+            let mut masker = Masker::new(self, text.as_bytes(), Style::Words);
+            masker.value(0..text.len(), End::Whole);
+            masker.finish()
+        })
     }
 }
 

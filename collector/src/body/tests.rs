@@ -65,6 +65,18 @@ async fn a_body_at_the_limit_is_read_and_one_over_it_is_not() {
 }
 
 #[tokio::test]
+async fn a_body_comes_whole_whatever_its_head_says_of_its_length() {
+    let chunks = || (0..9_u8).map(|byte| vec![byte; 100]).collect::<Vec<_>>();
+    for length in [None, Some(0), Some(1), Some(150), Some(900), Some(1000)] {
+        let budget = Budget::new(1 << 20);
+
+        let body = read(&mut chunked(chunks()), length, &LIMITS, &mut Held::new(&budget)).await;
+
+        assert_eq!(body.ok(), Some(chunks().concat().into()), "{length:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_length_over_the_limit_is_refused_unread() {
     let mut body = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
     let mut held = Held::new(&Budget::new(1 << 20));

@@ -346,13 +346,23 @@ fn record(exchange: &Exchange, key: Key) -> Record {
         headers.push(("source", source.clone()));
     }
     if let Some(seq) = exchange.seq {
-        headers.push(("seq", seq.to_string().into()));
+        headers.push(("seq", digits_of(exchange, seq)));
     }
     headers.push(("content-type", Bytes::from_static(b"application/json")));
     if exchange.replayed {
         headers.push(("replayed", Bytes::from_static(b"1")));
     }
     Record { key, value: exchange.line.clone(), headers }
+}
+
+/// A number as a text. Nearly always it stands in the id, behind the source.
+fn digits_of(exchange: &Exchange, seq: u64) -> Bytes {
+    let in_id = exchange.id.as_ref().zip(exchange.source.as_ref()).and_then(|(id, source)| {
+        let digits = id.strip_prefix(&source[..])?.strip_prefix(b"-")?;
+        let is_it = std::str::from_utf8(digits).is_ok_and(|digits| digits.parse() == Ok(seq));
+        (is_it && !matches!(digits, [b'+', ..] | [b'0', _, ..])).then(|| id.slice_ref(digits))
+    });
+    in_id.unwrap_or_else(|| seq.to_string().into())
 }
 
 /// The key is the source, so that compaction keeps the last one of each.

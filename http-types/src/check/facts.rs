@@ -149,6 +149,11 @@ struct Object {
 /// The longest name of a place where something was masked; a secret that is known by its form is longer.
 const LONGEST_PLACE: usize = "responseTrailers".len();
 
+/// Whether it may name a place where something was masked.
+pub(super) fn is_place(key: &str) -> bool {
+    key.len() <= LONGEST_PLACE && key.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
 impl Object {
     fn take(&mut self, key: &str, fact: &Fact<'_>) {
         self.has_base64 |= key == "base64" && matches!(fact, Fact::Text(_));
@@ -159,8 +164,7 @@ impl Object {
             ("withheld", Fact::Text(reason)) => matches!(reason.as_ref(), "compressed" | "unparseable" | "too_long"),
             _ => false,
         };
-        let is_place = key.len() <= LONGEST_PLACE && key.bytes().all(|byte| byte.is_ascii_alphabetic());
-        self.is_counts &= is_place && matches!(fact, Fact::Number(_));
+        self.is_counts &= is_place(key) && matches!(fact, Fact::Number(_));
     }
 }
 

@@ -77,6 +77,46 @@ fn a_line_without_secrets_is_not_found_and_not_changed() {
 }
 
 #[test]
+fn a_secret_is_found_in_the_path_and_in_a_pathname_that_is_another_one() {
+    const SECRET: &str = "ghp_abcdefghijklmnopqrstuvwxyz";
+    let in_path = format!("/a/{SECRET}");
+    let cases = [
+        (Some(&in_path[..]), Some(&in_path[..])),
+        (Some(&format!("{in_path}?p=1")), Some(&in_path)),
+        (Some("/a"), Some(&in_path)),
+        (None, Some(&in_path)),
+        (Some(&in_path), None),
+        (Some("/a?b#c"), Some("/a?token=hunter2")),
+        (Some("/a?token=hunter2"), Some("/a")),
+        (Some("/a#token=hunter2"), Some("/a")),
+        (Some("/a?p=1"), Some("/a?p=1&token=hunter2")),
+    ];
+
+    for (path, pathname) in cases {
+        let mut given = json!({"request": {"method": "get"}});
+        path.iter().for_each(|path| given["request"]["path"] = json!(path));
+        pathname.iter().for_each(|pathname| given["request"]["pathname"] = json!(pathname));
+
+        let (line, counts) = masked(&Redactor::default(), &given);
+
+        assert_eq!(counts.len(), 1, "{given}");
+        assert!(!line.to_string().contains(SECRET) && !line.to_string().contains("hunter2"), "{line}");
+    }
+}
+
+#[test]
+fn a_fact_is_judged_by_its_text_whatever_a_header_of_that_text_was() {
+    let with = |name: &str, value: &str| json!({"request": {"method": "get", "headers": {name: value}}, "meta": {"cluster": value, "route": value}});
+    let redactor = Redactor::default();
+
+    for _ in 0..2 {
+        assert_eq!(masked(&redactor, &with("meta", "plain")).1, []);
+        assert_eq!(masked(&redactor, &with("x-api-key", "plain")).1, [("requestHeaders", 1)]);
+        assert_eq!(masked(&redactor, &with("meta", "token=hunter2")).1, [("requestHeaders", 1), ("meta", 2)]);
+    }
+}
+
+#[test]
 fn the_least_line_gets_its_counts() {
     let (line, _) = masked(&Redactor::default(), &json!({"request": {"method": "get", "path": "/?token=hunter2"}}));
 

@@ -50,6 +50,17 @@ fn a_record_carries_the_line_and_where_it_comes_from() {
 }
 
 #[test]
+fn a_record_has_the_number_of_its_exchange_whatever_the_id_says() {
+    for id in ["ab-7", "ab-07", "ab-+7", "ab-8", "ab7", "ac-7", "ab-"] {
+        let exchange = Exchange { id: Some(id.into()), ..exchange(Some("ab"), Some(7)) };
+
+        let record = record(&exchange, Key::Id);
+
+        assert_eq!((record.key, record.headers[1].clone()), (Some(id.into()), ("seq", "7".into())));
+    }
+}
+
+#[test]
 fn a_record_of_another_program_has_no_source() {
     let record = record(&exchange(None, None), Key::Host);
 
