@@ -22,6 +22,9 @@ const FRESH_WITHIN: Duration = Duration::from_secs(10);
 const CLIENTS: usize = 4;
 const ORIGIN_PAUSE: Duration = Duration::from_millis(10);
 
+/// The same where what waits has to go a slow way when the fault is over: some dozens a second.
+const LONG_ORIGIN_PAUSE: Duration = Duration::from_millis(50);
+
 /// Acknowledged before anything is hurt.
 const WARM_UP: u64 = 40;
 
@@ -50,15 +53,28 @@ impl<'a> Scene<'a> {
         Ok(scene)
     }
 
+    /// The same with less traffic: for what drains slowly, however long the fault lasts on a busy machine.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_calm(trial: &'a Trial, stack: StackBuilder) -> Result<Scene<'a>> {
+        let scene = Scene::start_at(trial, stack, LONG_ORIGIN_PAUSE).await?;
+        scene.until_grown("acked", 0, WARM_UP).await?;
+        Ok(scene)
+    }
+
     /// The same without waiting: for what is broken from the beginning.
     ///
     /// # Errors
     /// A part does not start.
     pub async fn start_cold(trial: &'a Trial, stack: StackBuilder) -> Result<Scene<'a>> {
+        Scene::start_at(trial, stack, ORIGIN_PAUSE).await
+    }
+
+    async fn start_at(trial: &'a Trial, stack: StackBuilder, pause: Duration) -> Result<Scene<'a>> {
         let mint = trial.mint();
         let made = mint.clone();
-        let stack =
-            stack.origin(move |asked| made.answer(asked).step(Step::Pause(ORIGIN_PAUSE))).await?.start().await?;
+        let stack = stack.origin(move |asked| made.answer(asked).step(Step::Pause(pause))).await?.start().await?;
         let load = Some(Load::start(&mint, stack.envoy.address(), CLIENTS, u64::MAX));
         Ok(Scene { stack, load, trial })
     }
