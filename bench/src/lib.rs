@@ -45,6 +45,7 @@
 
 pub mod area;
 pub mod budget;
+mod builds;
 mod collector;
 pub mod compare;
 pub mod cpu;

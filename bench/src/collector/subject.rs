@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use tributary_testbed::{
     collector::{Collector, CollectorBuilder},
     kafka::Kafka,
@@ -16,6 +16,8 @@ use tributary_testbed::{
 };
 use tributary_topic::{Writer, WriterConfig};
 use xtask::parts;
+
+use crate::builds;
 
 /// How long a program may take until it listens.
 const START_WITHIN: Duration = Duration::from_secs(30);
@@ -67,20 +69,13 @@ impl Subject {
         }
     }
 
-    /// The builds given, each under the name of its file; two with the same are told apart by their number.
+    /// The builds given, beside the floor.
     ///
     /// # Errors
     /// One is no file.
     pub(crate) fn builds(files: &[PathBuf]) -> Result<Vec<Subject>> {
-        let mut builds: Vec<Subject> = Vec::new();
-        for (file, number) in files.iter().zip(1..) {
-            ensure!(file.is_file(), "--collector {}: this is no file", file.display());
-            let stem = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-            let is_taken = stem == Subject::Floor.name() || builds.iter().any(|known| known.name() == stem);
-            let name = if is_taken { format!("{stem} ({number})") } else { stem };
-            builds.push(Subject::Build { name, file: file.clone() });
-        }
-        Ok(builds)
+        let builds = builds::named("--collector", files, Subject::Floor.name())?.into_iter();
+        Ok(builds.map(|(name, file)| Subject::Build { name, file }).collect())
     }
 
     /// Whether it is ours or needs nothing that may be missing: without it there is nothing to report.

@@ -16,6 +16,7 @@ use tributary_testbed::{
 };
 
 use super::{OFF, Protocol, sink::Sink};
+use crate::builds;
 
 /// What is compared.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +57,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub(super) fn chosen(wasm: &[PathBuf], quick: bool) -> Result<Vec<Variant>> {
     let mut variants = vec![Variant::new(OFF, Kind::Off)];
     if !wasm.is_empty() {
-        variants.extend(builds(wasm)?);
+        let ours = |path| Kind::Ours { wasm: Some(path), settings: Value::Null };
+        let builds = builds::named("--wasm", wasm, OFF)?.into_iter();
+        variants.extend(builds.map(|(name, path)| Variant::new(&name, ours(path))));
         return Ok(variants);
     }
     let ours = |settings| Kind::Ours { wasm: None, settings };
@@ -70,21 +73,6 @@ pub(super) fn chosen(wasm: &[PathBuf], quick: bool) -> Result<Vec<Variant>> {
         variants.push(Variant::new("native tap, protobuf", Kind::Tap("PROTO_BINARY")));
         variants.push(Variant::new("Lua", Kind::Lua));
         variants.push(Variant::new("access log", Kind::AccessLog));
-    }
-    Ok(variants)
-}
-
-/// The builds given, each under the name of its file; two with the same are told apart by their number.
-fn builds(files: &[PathBuf]) -> Result<Vec<Variant>> {
-    let mut variants: Vec<Variant> = Vec::new();
-    for (file, number) in files.iter().zip(1..) {
-        // Envoy is told the path, and may be started elsewhere.
-        let path = file.canonicalize().with_context(|| format!("--wasm {}", file.display()))?;
-        ensure!(path.is_file(), "--wasm {}: this is no file", file.display());
-        let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        let is_taken = stem == OFF || variants.iter().any(|known| known.name == stem);
-        let name = if is_taken { format!("{stem} ({number})") } else { stem };
-        variants.push(Variant::new(&name, Kind::Ours { wasm: Some(path), settings: Value::Null }));
     }
     Ok(variants)
 }
