@@ -3,7 +3,7 @@
 //! The parts are timed by a program of their own (`bench/encode`), built for both: what Envoy runs is WebAssembly, and an
 //! idea that pays here need not pay there. V8 is Node's, without Envoy around it.
 
-use std::{path::Path, process::Command};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use xtask::parts;
@@ -45,9 +45,7 @@ fn program(variant: &str) -> Command {
         return Command::new(parts::release_binary("bench-encode"));
     }
     let mut node = Command::new("node");
-    let script = Path::new("bench").join("encode").join("run.mjs");
-    node.args(["--no-warnings".as_ref(), parts::workspace_root().join(script).as_os_str()]);
-    node.arg(parts::encode_wasm());
+    node.arg("--no-warnings").arg(parts::wasi_runner()).arg(parts::encode_wasm());
     node
 }
 

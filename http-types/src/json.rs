@@ -6,8 +6,14 @@
 
 use std::borrow::Cow;
 
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) use blocks::string;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 pub(crate) use words::string;
 
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod blocks;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod words;
 
 const HEX: [u8; 16] = *b"0123456789abcdef";
@@ -129,6 +135,24 @@ mod tests {
             '\t' => "\\t".to_owned(),
             '\0'..' ' | '\u{85}' | '\u{2028}' | '\u{2029}' => format!("\\u{:04x}", u32::from(character)),
             other => other.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_character_is_written_alike_at_each_place_of_a_text() {
+        const CHARACTERS: &str =
+            "\"\\\n\r\t\u{0}\u{8}\u{1f} ~\u{7f}\u{80}\u{84}\u{85}\u{a9}\u{2027}\u{2028}\u{2029}\u{20ac}\u{1f600}";
+
+        // Around the ends of what is looked at together: 8, 16 and 1,024 bytes.
+        for (place, character) in
+            (0..90).chain(1_000..1_050).flat_map(|place| CHARACTERS.chars().map(move |it| (place, it)))
+        {
+            for (around, written_around) in [("a", "a"), ("\"", "\\\""), ("\n", "\\n")] {
+                let text = format!("{}{character}{}", around.repeat(place), around.repeat(35));
+                let by_hand = [&written_around.repeat(place), &written_by_hand(character), &written_around.repeat(35)];
+                assert_eq!(written(&text), format!("\"{}\"", by_hand.map(String::as_str).concat()), "{place}");
+                assert_eq!(written(&text[..text.len() - 35]), format!("\"{}{}\"", by_hand[0], by_hand[1]), "{place}");
+            }
         }
     }
 

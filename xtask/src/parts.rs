@@ -167,6 +167,11 @@ pub fn wasm_test_runner() -> Result<PathBuf> {
     Ok(needed(Part::WasmBindgen)?.join("bin").join("wasm-bindgen-test-runner"))
 }
 
+/// The script by which Node runs a program that was built for `wasm32-wasip1`.
+pub fn wasi_runner() -> PathBuf {
+    workspace_root().join("xtask").join("wasi.mjs")
+}
+
 /// Where the build leaves the filter for Envoy; `cargo xtask` builds it, it may be missing or old.
 pub fn filter_wasm() -> PathBuf {
     target_dir().join("wasm32-wasip1").join("wasm").join("tributary_filter.wasm")
