@@ -45,6 +45,7 @@ pub(crate) async fn measure(run: &mut Run) -> Result<()> {
     let kafka = RETENTION.iter().fold(Kafka::builder(), |builder, (name, value)| builder.setting(name, value));
     let kafka = kafka.start().await?;
     let cases = plan::chosen(&run.options().collector, run.options().quick)?;
+    let cases = run.options().wanted(cases, Case::name)?;
     let mut programs = Programs::start(run, &kafka, &cases).await?;
     for case in &cases {
         run.compare_with(&case.name(), &case.baseline);
@@ -78,7 +79,7 @@ impl Programs {
             if programs.running.contains_key(subject.name()) {
                 continue;
             }
-            match subject.start(kafka).await {
+            match subject.start(kafka, run.options()).await {
                 Ok(running) => drop(programs.running.insert(subject.name().to_owned(), (subject.clone(), running))),
                 Err(error) if subject.is_needed() => return Err(error),
                 Err(error) => run.absent(subject.name(), format!("{error:#}")),
@@ -98,7 +99,8 @@ impl Programs {
     ) -> Result<Option<Turn>> {
         let subject = &variant.subject;
         let Some((_, program)) = self.running.get(subject.name()) else { return Ok(None) };
-        let posts = posts::prepare(senders, case.lines_a_post, variant.lines(case.lines_a_post), variant.coding)?;
+        let lines = run.options().share(variant.lines(case.lines_a_post));
+        let posts = posts::prepare(senders, case.lines_a_post, lines, variant.coding)?;
         match Turn::take(program, kafka, posts).await {
             Ok(turn) => Ok(Some(turn)),
             Err(error) if subject.is_needed() => {

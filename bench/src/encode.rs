@@ -8,7 +8,10 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use xtask::parts;
 
-use crate::{report::Measure, run::Run};
+use crate::{
+    report::Measure,
+    run::{Options, Run},
+};
 
 /// Of one exchange.
 const TIME: Measure = Measure::cost("time", "ns");
@@ -30,7 +33,7 @@ pub(crate) async fn measure(run: &mut Run) -> Result<()> {
             if variant == "V8" && !has_node {
                 continue;
             }
-            let figures = figures(&mut program(variant))?;
+            let figures = figures(&mut program(variant, run.options()))?;
             for (case, nanos) in figures.iter().filter(|_| round.is_counted()) {
                 run.compare_with(case, "native");
                 run.add(case, variant, &TIME, *nanos);
@@ -40,9 +43,9 @@ pub(crate) async fn measure(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
-fn program(variant: &str) -> Command {
+fn program(variant: &str, options: &Options) -> Command {
     if variant == "native" {
-        return Command::new(parts::release_binary("bench-encode"));
+        return Command::new(options.program("bench-encode"));
     }
     let mut node = Command::new("node");
     node.arg("--no-warnings").arg(parts::wasi_runner()).arg(parts::encode_wasm());

@@ -55,7 +55,8 @@ pub async fn measure(run: &mut Run) -> Result<()> {
     facts::instructions(run);
     let options = run.options();
     let variants = variant::chosen(&options.wasm, options.quick)?;
-    let plan = Plan { cases: case::chosen(options.quick), variants };
+    let cases = options.wanted(case::chosen(options.quick), Case::name)?;
+    let plan = Plan { cases, variants };
     measure_plan(run, &plan).await
 }
 

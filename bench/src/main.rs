@@ -48,12 +48,16 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     collector: Vec<PathBuf>,
 
+    /// Only the cases whose names contain this text, in areas `filter` and `collector`
+    #[arg(long, value_name = "TEXT", conflicts_with = "page")]
+    only: Option<String>,
+
     /// Write the tables into docs/performance.md
     #[arg(long)]
     page: bool,
 
     /// Measure nothing: show the result kept under this name; with --page, write it
-    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = ["quick", "rounds", "save", "wasm", "collector"])]
+    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with_all = ["quick", "rounds", "save", "wasm", "collector", "only"])]
     show: Option<String>,
 }
 
@@ -90,6 +94,11 @@ fn run(args: &Args) -> Result<()> {
         let is_alone = areas.iter().all(|area| area.name == only);
         ensure!(builds.is_empty() || is_alone, "{option} compares builds in area {only}: name it alone");
     }
+    let has_cases = |area: &&Area| ["filter", "collector"].contains(&area.name);
+    ensure!(
+        args.only.is_none() || areas.iter().all(has_cases),
+        "--only names cases of the areas filter and collector: name one"
+    );
     // Read first: a name that does not exist is told before the minutes are spent.
     let compared = args.compare.as_ref().map(|name| Ok::<_, anyhow::Error>((name, Report::read(&file(name))?)));
     let compared = compared.transpose()?;
@@ -102,7 +111,14 @@ fn run(args: &Args) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     for area in areas {
         let (wasm, collector) = (args.wasm.clone(), args.collector.clone());
-        let options = Options { quick: args.quick, rounds: args.rounds, wasm, collector };
+        let options = Options {
+            quick: args.quick,
+            rounds: args.rounds,
+            wasm,
+            collector,
+            only: args.only.clone(),
+            is_trial: false,
+        };
         let mut run = Run::new(area.name, options)?;
         runtime.block_on((area.measure)(&mut run)).with_context(|| format!("measure {}", area.name))?;
         let measured = run.finish();
@@ -174,5 +190,7 @@ mod tests {
         assert!(told(&["filter", "--compare", "never-saved"]).contains("never-saved.json"));
         assert!(told(&["filter", "--collector", "a"]).contains("--collector compares builds in area collector"));
         assert!(told(&["collector", "--wasm", "a"]).contains("--wasm compares builds in area filter"));
+        assert!(told(&["scale", "--only", "a"]).contains("--only names cases of the areas filter and collector"));
+        assert!(parsed(&["filter", "--only", "70 B", "--page"]).is_err());
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     collector::subject::Running,
     cpu::Reading,
     report::Measure,
-    run::Run,
+    run::{Options, Run},
     statistics,
     traffic::{
         arrivals::Arrivals,
@@ -50,8 +50,8 @@ const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
 /// # Errors
 /// A part is missing or does not start, a call is not answered, or an exchange does not arrive.
 pub(crate) async fn measure(run: &mut Run) -> Result<()> {
-    let span = Duration::from_secs(if run.options().quick { 2 } else { 4 });
-    let mut path = Path::start().await?;
+    let span = run.options().span();
+    let mut path = Path::start(run.options()).await?;
     let carried = path.carries(span).await?;
     run.note(format!(
         "The loads are shares of {carried:.0} exchanges a second, which the path carried in one go before the rounds. \
@@ -85,12 +85,12 @@ struct Path {
 }
 
 impl Path {
-    async fn start() -> Result<Path> {
+    async fn start(options: &Options) -> Result<Path> {
         const TOPIC: &str = "bench-path";
         let kafka = Kafka::builder().start().await?;
         Writer::new(WriterConfig::new(kafka.brokers(), TOPIC))?.ensure_topic(3, 1).await?;
         let arrivals = Arrivals::open(kafka.brokers(), TOPIC).await?;
-        let collector = Running::release(Collector::builder().kafka(kafka.brokers(), TOPIC)).await?;
+        let collector = Running::ours(Collector::builder().kafka(kafka.brokers(), TOPIC), options).await?;
         let origin = Origin::start(ANSWER).await?;
         let envoy = Envoy::builder().users(origin.address()).collector(collector.address()).start().await?;
         Ok(Path { envoy, _origin: origin, collector, arrivals, kafka, next: 0 })

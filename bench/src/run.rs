@@ -1,8 +1,12 @@
 //! One run of one area: what was asked for, and what has been measured so far.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use xtask::parts;
 
 use crate::{
     machine::Machine,
@@ -10,8 +14,20 @@ use crate::{
     rounds::{self, Round},
 };
 
+/// What a trial does of each turn: one of so many.
+const TRIAL_SHARE: u64 = 100;
+
+/// Milliseconds of a turn that is measured by time.
+const SPAN: u64 = 4_000;
+
+/// The same in a quick run.
+const QUICK_SPAN: u64 = 2_000;
+
+/// In less, a busy machine answers no call.
+const FEWEST_MILLIS: u64 = 200;
+
 /// What was asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Only the cells of the budgets, with shorter turns.
     pub quick: bool,
@@ -21,6 +37,41 @@ pub struct Options {
     pub wasm: Vec<PathBuf>,
     /// Builds of the collector to compare with each other, instead of with what else there is.
     pub collector: Vec<PathBuf>,
+    /// Only the cases whose names contain this text.
+    pub only: Option<String>,
+    /// For tests: all of the path and none of the time. The programs are those of the dev build, turns are a hundredth as
+    /// long, and the figures mean nothing.
+    pub is_trial: bool,
+}
+
+impl Options {
+    /// Where a program of ours lies.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        if self.is_trial { parts::binary(name) } else { parts::release_binary(name) }
+    }
+
+    /// How much of a turn's work is done.
+    pub(crate) fn share(&self, whole: u64) -> u64 {
+        if self.is_trial { whole.div_ceil(TRIAL_SHARE) } else { whole }
+    }
+
+    /// How long a turn lasts that is measured by time.
+    pub(crate) fn span(&self) -> Duration {
+        let whole = if self.quick { QUICK_SPAN } else { SPAN };
+        Duration::from_millis(self.share(whole).max(FEWEST_MILLIS))
+    }
+
+    /// The cases that are wanted, by their names.
+    ///
+    /// # Errors
+    /// None is; the error names those there are.
+    pub(crate) fn wanted<C>(&self, cases: Vec<C>, name: impl Fn(&C) -> String) -> Result<Vec<C>> {
+        let Some(only) = &self.only else { return Ok(cases) };
+        let known: Vec<String> = cases.iter().map(&name).collect();
+        let wanted: Vec<C> = cases.into_iter().filter(|case| name(case).contains(only)).collect();
+        ensure!(!wanted.is_empty(), "--only {only:?}: no case has that in its name; there are: {}", known.join("; "));
+        Ok(wanted)
+    }
 }
 
 /// One run of one area.
@@ -95,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_told_twice_stands_once() {
-        let options = Options { quick: true, rounds: 2, wasm: Vec::new(), collector: Vec::new() };
+        let options = Options { rounds: 2, ..Options::default() };
         let mut run = Run::new("filter", options).unwrap();
         for _ in 0..2 {
             run.absent("instructions", "no counter");
@@ -105,6 +156,19 @@ mod tests {
 
         let report = run.finish();
 
-        assert_eq!((report.absent.len(), report.notes.len(), report.quick), (1, 1, true));
+        assert_eq!((report.absent.len(), report.notes.len()), (1, 1));
+    }
+
+    #[test]
+    fn only_the_cases_that_are_named_are_wanted_and_a_name_of_none_is_refused() {
+        let of = |only: Option<&str>| {
+            let options = Options { only: only.map(str::to_owned), ..Options::default() };
+            options.wanted(vec!["70 B", "10 KB", "64 KB"], |case| (*case).to_owned())
+        };
+
+        assert_eq!(of(None).unwrap().len(), 3);
+        assert_eq!(of(Some("KB")).unwrap(), ["10 KB", "64 KB"]);
+        let refusal = of(Some("moon")).unwrap_err().to_string();
+        assert!(refusal.contains("moon") && refusal.contains("70 B; 10 KB; 64 KB"), "{refusal}");
     }
 }

@@ -33,6 +33,9 @@ pub(crate) struct Bench {
     /// Compare builds of the collector, in area collector: once for each
     #[arg(long, value_name = "FILE")]
     collector: Vec<PathBuf>,
+    /// Only the cases whose names contain this text, in areas filter and collector
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
     /// Write the tables into docs/performance.md
     #[arg(long)]
     page: bool,
@@ -110,7 +113,9 @@ pub(crate) fn bench(bench: &Bench) -> Result<()> {
         program.args(wanted.then_some(flag));
     }
     program.args(bench.rounds.iter().flat_map(|rounds| ["--rounds".to_owned(), rounds.to_string()]));
-    for (flag, name) in [("--save", &bench.save), ("--compare", &bench.compare), ("--show", &bench.show)] {
+    let texts =
+        [("--save", &bench.save), ("--compare", &bench.compare), ("--only", &bench.only), ("--show", &bench.show)];
+    for (flag, name) in texts {
         program.args(name.iter().flat_map(|name| [flag, name]));
     }
     for (flag, builds) in [("--wasm", &bench.wasm), ("--collector", &bench.collector)] {

@@ -9,7 +9,8 @@ use xtask::parts::{self, CC, MAKE, OPENSSL, PKG_CONFIG};
 use crate::process;
 
 /// Packages whose binaries run in the demo and the tests.
-const PROGRAMS: [&str; 4] = ["tributary-collector", "tributary-cli", "users", "tributary-testbed"];
+const PROGRAMS: [&str; 5] =
+    ["tributary-collector", "tributary-cli", "users", "tributary-testbed", "tributary-bench-encode"];
 
 /// `cargo` with these arguments, at the root of the repository.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {

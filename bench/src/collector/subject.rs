@@ -17,7 +17,7 @@ use tributary_testbed::{
 use tributary_topic::{Writer, WriterConfig};
 use xtask::parts;
 
-use crate::builds;
+use crate::{builds, run::Options};
 
 /// How long a program may take until it listens.
 const START_WITHIN: Duration = Duration::from_secs(30);
@@ -87,24 +87,24 @@ impl Subject {
     ///
     /// # Errors
     /// It, or a part it needs, is missing, or it does not start.
-    pub(crate) async fn start(&self, kafka: &Kafka) -> Result<Running> {
+    pub(crate) async fn start(&self, kafka: &Kafka, options: &Options) -> Result<Running> {
         let topic = match self {
             Subject::OursToFile | Subject::OursToSpool => String::new(),
             _ => self.topic(kafka).await?,
         };
         let running = match self {
-            Subject::Ours => Running::collector(Collector::builder().kafka(kafka.brokers(), &topic)).await,
+            Subject::Ours => Running::collector(Collector::builder().kafka(kafka.brokers(), &topic), options).await,
             Subject::Build { file, .. } => {
                 Running::build(Collector::builder().kafka(kafka.brokers(), &topic), file).await.map(Running::of)
             }
             Subject::OursFilterOnly => {
                 let builder = Collector::builder().kafka(kafka.brokers(), &topic);
-                Running::collector(builder.args(&["--redact", "filter-only"])).await
+                Running::collector(builder.args(&["--redact", "filter-only"]), options).await
             }
-            Subject::OursToFile => Running::to_file().await,
-            Subject::OursToSpool => Running::to_spool().await,
+            Subject::OursToFile => Running::to_file(options).await,
+            Subject::OursToSpool => Running::to_spool(options).await,
             Subject::Floor => {
-                let launch = Launch::new("floor", parts::release_binary("floor"));
+                let launch = Launch::new("floor", options.program("floor"));
                 let launch = launch.args(["--brokers", kafka.brokers(), "--topic", &topic, "--listen"]);
                 let listen = |launch: Launch, address: SocketAddr| launch.arg(address.to_string());
                 Running::program(Scratch::new("bench-floor")?, launch, listen).await
@@ -162,15 +162,15 @@ impl Running {
         }
     }
 
-    /// Starts a collector of the release build and waits until it is ready.
+    /// Starts the collector that is measured and waits until it is ready.
     ///
     /// # Errors
     /// It is not built, or does not start.
-    pub(crate) async fn release(builder: CollectorBuilder) -> Result<Collector> {
-        Running::build(builder, &parts::release_binary("tributary-collector")).await
+    pub(crate) async fn ours(builder: CollectorBuilder, options: &Options) -> Result<Collector> {
+        Running::build(builder, &options.program("tributary-collector")).await
     }
 
-    /// As [`release`](Self::release), of another build.
+    /// As [`ours`](Self::ours), of another build.
     async fn build(builder: CollectorBuilder, file: &Path) -> Result<Collector> {
         let collector = builder.launch(|launch| launch.program(file)).start().await?;
         // With a spool it is ready without Kafka too.
@@ -178,29 +178,29 @@ impl Running {
         Ok(collector)
     }
 
-    async fn collector(builder: CollectorBuilder) -> Result<Running> {
-        Running::release(builder).await.map(Running::of)
+    async fn collector(builder: CollectorBuilder, options: &Options) -> Result<Running> {
+        Running::ours(builder, options).await.map(Running::of)
     }
 
     fn of(collector: Collector) -> Running {
         Running { address: collector.address(), kind: Kind::Collector(Box::new(collector)), _files: None }
     }
 
-    async fn to_file() -> Result<Running> {
+    async fn to_file(options: &Options) -> Result<Running> {
         let files = Scratch::new("bench-file")?;
         let builder = Collector::builder().file(&files.file("exchanges.jsonl"));
-        Ok(Running { _files: Some(files), ..Running::collector(builder).await? })
+        Ok(Running { _files: Some(files), ..Running::collector(builder, options).await? })
     }
 
     /// Nobody listens at its broker's address: everything goes into the spool.
-    async fn to_spool() -> Result<Running> {
+    async fn to_spool(options: &Options) -> Result<Running> {
         let files = Scratch::new("bench-spool")?;
         let away = Port::tcp()?;
         let spool = files.file("spool");
         let spool = spool.to_str().context("the scratch folder's name is no text")?;
         let builder = Collector::builder().kafka(&away.address().to_string(), "away");
         let builder = builder.args(&["--spool", spool, "--spool-max-bytes", "16GiB"]);
-        Ok(Running { _files: Some(files), ..Running::collector(builder).await? })
+        Ok(Running { _files: Some(files), ..Running::collector(builder, options).await? })
     }
 
     async fn program(

@@ -18,7 +18,7 @@ use super::{BROKER_CPU, COLLECTOR_CPU, ENVOY_CPU};
 use crate::{
     collector::subject::Running,
     cpu::Reading,
-    run::Run,
+    run::{Options, Run},
     traffic::{
         arrivals::Arrivals,
         calls::{Called, Calls, Pace},
@@ -37,8 +37,10 @@ const RATE_OF_EACH: f64 = 150.0;
 const CONNECTIONS_TO_EACH: usize = 2;
 const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
 
-/// Name, Envoys, collectors; the ends of both ranges are what a quick run measures.
-const VARIANTS: [(&str, usize, usize); 6] = [
+/// Name, Envoys, collectors.
+type Variant = (&'static str, usize, usize);
+
+const VARIANTS: [Variant; 6] = [
     ("1 Envoy, 1 collector", 1, 1),
     ("2 Envoys, 1 collector", 2, 1),
     ("4 Envoys, 1 collector", 4, 1),
@@ -52,12 +54,10 @@ const VARIANTS: [(&str, usize, usize); 6] = [
 /// # Errors
 /// As [`super::measure`].
 pub(super) async fn measure(run: &mut Run, kafka: &Kafka) -> Result<()> {
-    let quick = run.options().quick;
-    let span = Duration::from_secs(if quick { 2 } else { 4 });
-    let is_end = |envoys, collectors| [1, MOST_ENVOYS].contains(&envoys) && [1, MOST_COLLECTORS].contains(&collectors);
+    let (options, span) = (run.options(), run.options().span());
     let wanted: Vec<_> =
-        VARIANTS.iter().filter(|(_, envoys, collectors)| !quick || is_end(*envoys, *collectors)).collect();
-    let mut fleet = Fleet::start(kafka, &wanted.iter().map(|(_, _, collectors)| *collectors).collect()).await?;
+        VARIANTS.iter().filter(|(_, envoys, collectors)| is_wanted(options, *envoys, *collectors)).collect();
+    let mut fleet = Fleet::start(kafka, &wanted, options).await?;
     run.compare_with(CASE, VARIANTS[0].0);
     for round in run.rounds() {
         for (name, envoys, collectors) in round.order(wanted.len()).filter_map(|turn| wanted.get(turn)) {
@@ -72,7 +72,16 @@ pub(super) async fn measure(run: &mut Run, kafka: &Kafka) -> Result<()> {
     fleet.is_in_order().await
 }
 
-/// Eight Envoys for each wanted number of collectors, all running; those that have no traffic have next to nothing to do.
+/// The ends of both ranges in a quick run, what takes no minute to start in a trial.
+fn is_wanted(options: &Options, envoys: usize, collectors: usize) -> bool {
+    if options.is_trial {
+        return envoys <= 2;
+    }
+    let is_end = [1, MOST_ENVOYS].contains(&envoys) && [1, MOST_COLLECTORS].contains(&collectors);
+    is_end || !options.quick
+}
+
+/// As many Envoys as are wanted for each wanted number of collectors, all running; those that have no traffic have next to nothing to do.
 struct Fleet<'kafka> {
     /// By how many collectors they post to.
     groups: BTreeMap<usize, Vec<Envoy>>,
@@ -91,19 +100,21 @@ struct Turn {
 }
 
 impl<'kafka> Fleet<'kafka> {
-    async fn start(kafka: &'kafka Kafka, counts: &BTreeSet<usize>) -> Result<Fleet<'kafka>> {
+    async fn start(kafka: &'kafka Kafka, wanted: &[&Variant], options: &Options) -> Result<Fleet<'kafka>> {
+        let counts: BTreeSet<usize> = wanted.iter().map(|(_, _, collectors)| *collectors).collect();
+        let most_envoys = wanted.iter().map(|(_, envoys, _)| *envoys).max().unwrap_or_default();
         let mut collectors = Vec::new();
-        for _ in 0..MOST_COLLECTORS {
-            collectors.push(Running::release(Collector::builder().kafka(kafka.brokers(), TOPIC)).await?);
+        for _ in 0..counts.last().copied().unwrap_or_default() {
+            collectors.push(Running::ours(Collector::builder().kafka(kafka.brokers(), TOPIC), options).await?);
         }
         let arrivals = Arrivals::open(kafka.brokers(), TOPIC).await?;
         let origin = Origin::start(r#"{"id":7321,"name":"walnut shelf","price":129.00}"#).await?;
         let addresses: Vec<SocketAddr> = collectors.iter().map(Collector::address).collect();
         let mut groups = BTreeMap::new();
-        for &count in counts {
+        for count in counts {
             let posted_to = addresses.get(..count).with_context(|| format!("{count} collectors are too many"))?;
             let mut group = Vec::new();
-            for _ in 0..MOST_ENVOYS {
+            for _ in 0..most_envoys {
                 group.push(posting_to(posted_to, origin.address()).start().await?);
             }
             groups.insert(count, group);

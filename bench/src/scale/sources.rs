@@ -14,7 +14,7 @@ use crate::{
         subject::Running,
     },
     cpu::Reading,
-    run::Run,
+    run::{Options, Run},
 };
 
 /// Connections that post at a time, whoever the senders are: Envoys in front of a collector share them out likewise.
@@ -27,7 +27,7 @@ struct Variant {
     collector: Collector,
     senders: Vec<Sender>,
     lines_a_post: u64,
-    posts: usize,
+    posts: u64,
     /// The sender whose turn it is.
     next: usize,
 }
@@ -39,7 +39,7 @@ struct Plan {
     sources: u64,
     answer_bytes: usize,
     lines_a_post: u64,
-    posts: usize,
+    posts: u64,
     partitions: i32,
     arguments: &'static [&'static str],
     /// Whether a quick run leaves it out: what lies between others.
@@ -102,7 +102,7 @@ pub(super) async fn measure(run: &mut Run, kafka: &Kafka) -> Result<()> {
         if PLANS.iter().find(|other| other.case == plan.case).is_some_and(|first| first.name == plan.name) {
             run.compare_with(plan.case, plan.name);
         }
-        variants.push(Variant::start(kafka, plan).await?);
+        variants.push(Variant::start(kafka, plan, run.options()).await?);
     }
     for round in run.rounds() {
         let order: Vec<usize> = round.order(variants.len()).collect();
@@ -118,7 +118,7 @@ pub(super) async fn measure(run: &mut Run, kafka: &Kafka) -> Result<()> {
 }
 
 impl Variant {
-    async fn start(kafka: &Kafka, plan: &Plan) -> Result<Variant> {
+    async fn start(kafka: &Kafka, plan: &Plan, options: &Options) -> Result<Variant> {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         let topic: String = format!("scale-{}-{}", plan.case, plan.name).chars().map(plain).collect();
         Writer::new(WriterConfig::new(kafka.brokers(), &topic))?.ensure_topic(plan.partitions, 1).await?;
@@ -127,10 +127,10 @@ impl Variant {
         Ok(Variant {
             case: plan.case,
             name: plan.name,
-            collector: Running::release(builder).await?,
+            collector: Running::ours(builder, options).await?,
             senders: (0..plan.sources).map(sender).collect(),
             lines_a_post: plan.lines_a_post,
-            posts: plan.posts,
+            posts: options.share(plan.posts),
             next: 0,
         })
     }

@@ -172,7 +172,7 @@ fn rustdoc() -> Result<Vec<Command>> {
 
 fn parts_of_e2e() -> Vec<Command> {
     let mut builds = build::everything();
-    builds.push(build::filter_of_the_drill());
+    builds.extend([build::filter_of_the_drill(), build::bench_encode_for_v8()]);
     builds
 }
 
