@@ -92,7 +92,7 @@ async fn the_collector_is_measured_beside_the_floor() {
 
     let posts = ["100 a post, 8 connections", "1000 a post, 8 connections"];
     for measure in ["CPU per line", "broker CPU per line", "lines per second", "p99 of a post"] {
-        assert_measured(&area, &posts, &["floor", "ours", "ours, filter-only"], measure);
+        assert_measured(&area, &posts, &["floor", "floor, same records", "ours", "ours, filter-only"], measure);
     }
     assert_measured(&area, &["whole run"], &["floor", "ours"], "peak RSS");
     // Node and kafkajs are parts of the benchmark alone, which may be missing here.

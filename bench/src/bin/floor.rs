@@ -2,14 +2,15 @@
 //! ends, each produced into Kafka, one counter a post, answered after the last delivery report. The librdkafka settings are
 //! those of the collector's defaults.
 //!
-//! What it does not do is what the collector is for: it checks nothing, masks nothing, accounts for nothing, gives records
-//! no key, refuses nobody, and has no limit, no time-out and no spool.
+//! What it does not do is what the collector is for: it checks nothing, masks nothing, accounts for nothing, refuses
+//! nobody, and has no limit, no time-out and no spool. Its records have no key and no headers, but with `--same-records`,
+//! which shows what these cost whoever writes them.
 
 use std::{
     net::SocketAddr,
     process::ExitCode,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -24,9 +25,10 @@ use axum::{
     routing::post,
 };
 use clap::Parser;
+use memchr::memmem::FinderRev;
 use rdkafka::{
     ClientConfig, ClientContext,
-    message::DeliveryResult,
+    message::{DeliveryResult, Header, OwnedHeaders},
     producer::{BaseRecord, ProducerContext, ThreadedProducer},
 };
 use tokio::sync::oneshot;
@@ -43,6 +45,9 @@ struct Args {
     /// The topic; it has to be there.
     #[arg(long)]
     topic: String,
+    /// Give the records the key and the headers that the collector's have.
+    #[arg(long)]
+    same_records: bool,
 }
 
 /// The records of one post that have no report yet.
@@ -80,6 +85,39 @@ impl ProducerContext for Reports {
 struct Floor {
     producer: ThreadedProducer<Reports>,
     topic: String,
+    same_records: bool,
+}
+
+impl Floor {
+    fn record<'a>(&'a self, line: &'a [u8], open: &Arc<Open>) -> BaseRecord<'a, [u8], [u8], Arc<Open>> {
+        let record = BaseRecord::with_opaque_to(&self.topic, Arc::clone(open)).payload(line);
+        let identity = if self.same_records { Identity::of(line) } else { None };
+        let Some(Identity { id, source, seq }) = identity else { return record };
+        let headers = [("source", source), ("seq", seq), ("content-type", b"application/json".as_slice())];
+        let all = headers.into_iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |all, (key, value)| {
+            all.insert(Header { key, value: Some(value) })
+        });
+        record.key(id).headers(all)
+    }
+}
+
+/// Who wrote a line, and as the how manieth: `meta.id` and its two parts.
+struct Identity<'a> {
+    id: &'a [u8],
+    source: &'a [u8],
+    seq: &'a [u8],
+}
+
+impl Identity<'_> {
+    /// Taken where the filter writes it, without a look at what stands around it.
+    fn of(line: &[u8]) -> Option<Identity<'_>> {
+        const BEFORE: &[u8] = br#""meta":{"id":""#;
+        static FINDER: LazyLock<FinderRev<'_>> = LazyLock::new(|| FinderRev::new(BEFORE));
+        let rest = line.get(FINDER.rfind(line)? + BEFORE.len()..)?;
+        let id = rest.get(..memchr::memchr(b'"', rest)?)?;
+        let dash = memchr::memrchr(b'-', id)?;
+        Some(Identity { id, source: id.get(..dash)?, seq: id.get(dash + 1..)? })
+    }
 }
 
 fn main() -> ExitCode {
@@ -94,7 +132,8 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(args: Args) -> Result<()> {
-    let floor = Arc::new(Floor { producer: producer(&args.brokers)?, topic: args.topic });
+    let floor =
+        Arc::new(Floor { producer: producer(&args.brokers)?, topic: args.topic, same_records: args.same_records });
     let routes = Router::new().route("/v1/exchanges", post(exchanges));
     let routes = routes.layer(DefaultBodyLimit::disable()).with_state(floor);
     let listener = tokio::net::TcpListener::bind(args.listen).await.context("listen")?;
@@ -124,9 +163,7 @@ async fn exchanges(State(floor): State<Arc<Floor>>, body: Bytes) -> Response {
         };
         rest = others;
         open.left.fetch_add(1, Ordering::AcqRel);
-        let record: BaseRecord<'_, (), [u8], _> =
-            BaseRecord::with_opaque_to(&floor.topic, Arc::clone(&open)).payload(line);
-        if let Err((_, refused)) = floor.producer.send(record) {
+        if let Err((_, refused)) = floor.producer.send(floor.record(line, &open)) {
             refused.delivery_opaque.report(false);
         }
         accepted += 1;
@@ -137,5 +174,20 @@ async fn exchanges(State(floor): State<Arc<Floor>>, body: Bytes) -> Response {
             ([(header::CONTENT_TYPE, "application/json")], format!("{{\"accepted\":{accepted}}}")).into_response()
         }
         Ok(false) | Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_identity_is_the_id_of_meta_and_its_parts() {
+        let line = br#"{"request":{"body":"\"meta\":{\"id\":\"x\"}"},"meta":{"id":"5f-7","source":"5f","seq":7}}"#;
+
+        let identity = Identity::of(line).map(|Identity { id, source, seq }| [id, source, seq]);
+
+        assert_eq!(identity, Some([&b"5f-7"[..], b"5f", b"7"]));
+        assert!(Identity::of(br#"{"meta":{"id":"no dash"}}"#).is_none() && Identity::of(b"{}").is_none());
     }
 }

@@ -78,6 +78,13 @@ pub const BUDGETS: &[Budget] = &[
         ..collector("100 a post, 8 connections")
     },
     Budget {
+        what: "collector CPU per line, 100 a post, to a floor that writes the same records",
+        bounds: Bounds::RatioTo("floor, same records"),
+        must: 1.5,
+        aim: Some(1.1),
+        ..collector("100 a post, 8 connections")
+    },
+    Budget {
         what: "collector CPU per line, 100 a post, to a Node service with kafkajs",
         bounds: Bounds::RatioTo("Node, a send a post"),
         must: 0.1,
@@ -85,6 +92,13 @@ pub const BUDGETS: &[Budget] = &[
     },
     Budget {
         what: "collector CPU per line, 1000 a post",
+        must: 1.3,
+        aim: Some(1.1),
+        ..collector("1000 a post, 8 connections")
+    },
+    Budget {
+        what: "collector CPU per line, 1000 a post, to a floor that writes the same records",
+        bounds: Bounds::RatioTo("floor, same records"),
         must: 1.3,
         aim: Some(1.1),
         ..collector("1000 a post, 8 connections")

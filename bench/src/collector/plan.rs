@@ -53,9 +53,15 @@ pub(super) fn chosen(builds: &[PathBuf], quick: bool) -> Result<Vec<Case>> {
 
 /// The cases of a whole run, or those of the budgets.
 pub(super) fn cases(quick: bool) -> Vec<Case> {
-    const ALL: [Subject; 5] =
-        [Subject::Floor, Subject::Ours, Subject::OursFilterOnly, Subject::NodePost, Subject::NodeLine];
-    const FEW: [Subject; 3] = [Subject::Floor, Subject::Ours, Subject::OursFilterOnly];
+    const ALL: [Subject; 6] = [
+        Subject::Floor,
+        Subject::FloorSameRecords,
+        Subject::Ours,
+        Subject::OursFilterOnly,
+        Subject::NodePost,
+        Subject::NodeLine,
+    ];
+    const FEW: [Subject; 4] = [Subject::Floor, Subject::FloorSameRecords, Subject::Ours, Subject::OursFilterOnly];
     if quick {
         return [100, 1000].map(|lines| Case::of(lines, CONNECTIONS, &ALL)).to_vec();
     }

@@ -33,6 +33,8 @@ const NODE_SERVICE: &str = include_str!("../../node/collector.cjs");
 pub(crate) enum Subject {
     /// The smallest program that keeps the same promise: `src/bin/floor.rs`.
     Floor,
+    /// The same with the key and the headers of the collector's records.
+    FloorSameRecords,
     /// The collector as it is by default, into Kafka.
     Ours,
     /// Another build of the collector, under this name.
@@ -60,6 +62,7 @@ impl Subject {
         match self {
             Subject::Build { name, .. } => name,
             Subject::Floor => "floor",
+            Subject::FloorSameRecords => "floor, same records",
             Subject::Ours => "ours",
             Subject::OursFilterOnly => "ours, filter-only",
             Subject::OursToFile => "ours, file",
@@ -103,12 +106,8 @@ impl Subject {
             }
             Subject::OursToFile => Running::to_file(options).await,
             Subject::OursToSpool => Running::to_spool(options).await,
-            Subject::Floor => {
-                let launch = Launch::new("floor", options.program("floor"));
-                let launch = launch.args(["--brokers", kafka.brokers(), "--topic", &topic, "--listen"]);
-                let listen = |launch: Launch, address: SocketAddr| launch.arg(address.to_string());
-                Running::program(Scratch::new("bench-floor")?, launch, listen).await
-            }
+            Subject::Floor => floor(options, kafka.brokers(), &topic, &[]).await,
+            Subject::FloorSameRecords => floor(options, kafka.brokers(), &topic, &["--same-records"]).await,
             Subject::NodePost => node("post", kafka.brokers(), &topic).await,
             Subject::NodeLine => node("line", kafka.brokers(), &topic).await,
         };
@@ -215,6 +214,13 @@ impl Running {
         process.ready(START_WITHIN, connect).await?;
         Ok(Running { address, kind: Kind::Program { process, _port: port }, _files: Some(files) })
     }
+}
+
+async fn floor(options: &Options, brokers: &str, topic: &str, more: &[&str]) -> Result<Running> {
+    let launch = Launch::new("floor", options.program("floor")).args(more);
+    let launch = launch.args(["--brokers", brokers, "--topic", topic, "--listen"]);
+    let listen = |launch: Launch, address: SocketAddr| launch.arg(address.to_string());
+    Running::program(Scratch::new("bench-floor")?, launch, listen).await
 }
 
 async fn node(mode: &str, brokers: &str, topic: &str) -> Result<Running> {
