@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 
-use crate::memo::first_and_last;
+use crate::memo::{first_and_last, is_same};
 
 /// Places, a power of two. Each holds two headers, some 23 KiB a thread: with one, two headers of each request that share a
 /// place would take it from each other for good.
@@ -33,7 +33,7 @@ impl Slot {
     fn is_of(&self, rules: u64, name: &[u8], value: &[u8]) -> bool {
         let held = self.bytes.get(..usize::from(self.len)).unwrap_or_default();
         let (held_name, held_value) = held.split_at_checked(usize::from(self.name_len)).unwrap_or_default();
-        self.rules == rules && held_name == name && held_value == value
+        self.rules == rules && is_same(held_name, name) && is_same(held_value, value)
     }
 
     /// Makes it that of another header, which is not too long.

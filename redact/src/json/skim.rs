@@ -6,6 +6,7 @@
 use crate::{
     json::{Sign, sign_of},
     masker::Masker,
+    memo::is_same,
     names::{Field, Judged},
 };
 
@@ -40,7 +41,7 @@ impl<'t> Keys<'t> {
     /// The length of the expected key, if it stands here.
     fn expected(&mut self, rest: &[u8]) -> Option<usize> {
         let key = *self.known.get(..self.count)?.get(self.next)?;
-        if !rest.starts_with(key) {
+        if !is_same(rest.get(..key.len())?, key) {
             return None;
         }
         self.expect_behind(self.next);

@@ -134,18 +134,29 @@ impl Masker<'_, '_> {
 /// few letters for a name, too few digits for a card, too short a run for base64. Bodies are full of them, and of what
 /// the scan would stop at.
 fn time_len(rest: &[u8]) -> Option<usize> {
-    const FORM: [u8; 19] = *b"0000-00-00T00:00:00";
     const MOST_BEHIND: usize = 10;
 
-    let time = rest.first_chunk::<19>().filter(|time| time.get(10) == FORM.get(10))?;
-    let is_time = time.iter().zip(FORM).all(|(byte, form)| match form {
-        b'0' => byte.is_ascii_digit(),
-        sign => *byte == sign,
-    });
-    let behind = rest.get(FORM.len()..).filter(|_| is_time)?;
+    let time = rest.first_chunk::<19>()?;
+    let is_time = has_form(time.first_chunk(), b"0000-00-")
+        && has_form(time.get(8..).and_then(<[u8]>::first_chunk), b"00T00:00")
+        && has_form(time.last_chunk(), b"00:00:00");
+    let behind = rest.get(time.len()..).filter(|_| is_time)?;
     let len = behind.iter().take(MOST_BEHIND.saturating_add(1)).position(|byte| *byte == b'"')?;
     let is_fraction_or_zone = |byte: &u8| byte.is_ascii_digit() || b".:+-Z".contains(byte);
-    behind.get(..len)?.iter().all(is_fraction_or_zone).then(|| FORM.len().saturating_add(len))
+    behind.get(..len)?.iter().all(is_fraction_or_zone).then(|| time.len().saturating_add(len))
+}
+
+/// Whether eight bytes are digits where the form has `0`, and its signs elsewhere; none is taken by itself.
+fn has_form(bytes: Option<&[u8; 8]>, form: &[u8; 8]) -> bool {
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+
+    // What differs: 0 to 9 in a digit, 0 in a sign. With this added all else reaches the highest bit, which no byte passes on
+    // that had it not before.
+    let room = u64::from_le_bytes(form.map(|sign| if sign == b'0' { 0x80 - 10 } else { 0x80 - 1 }));
+    bytes.is_some_and(|bytes| {
+        let differing = u64::from_le_bytes(*bytes) ^ u64::from_le_bytes(*form);
+        (differing | differing.wrapping_add(room)) & HIGH == 0
+    })
 }
 
 /// Whether what stands before a colon may be a name: dates and times have too few letters.
@@ -163,4 +174,22 @@ fn may_end_a_name(before: &[u8]) -> bool {
         }
     }
     before.len() == MOST_GLANCED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_told_from_all_that_differs_in_a_byte() {
+        for form in [b"0000-00-", b"00T00:00", b"00:00:00"] {
+            for (place, byte) in (0..form.len()).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte))) {
+                let mut bytes = form.map(|sign| if sign == b'0' { b'9' } else { sign });
+                bytes[place] = byte;
+                let is_allowed = if form[place] == b'0' { byte.is_ascii_digit() } else { byte == form[place] };
+                assert_eq!(has_form(Some(&bytes), form), is_allowed, "{place}, {byte}");
+            }
+        }
+        assert!(!has_form(None, b"00000000"));
+    }
 }
