@@ -22,6 +22,10 @@ use crate::{
     wall::{Wall, without_break},
 };
 
+pub(crate) use part::Part;
+
+mod part;
+
 /// The bounds of the lines of one post.
 #[derive(Clone, Copy, Debug)]
 pub struct LineLimits {
@@ -44,14 +48,14 @@ pub(crate) struct Exchange {
     pub number: u64,
     /// The line, without its end.
     pub line: Bytes,
-    /// `meta.id`.
-    pub id: Option<Bytes>,
-    /// `meta.source`, if it can be the name of a source.
-    pub source: Option<Bytes>,
+    /// `meta.id`; read it with [`id`](Self::id).
+    pub id: Option<Part>,
+    /// `meta.source`, if it can be the name of a source; read it with [`source`](Self::source).
+    pub source: Option<Part>,
     /// `meta.seq`.
     pub seq: Option<u64>,
-    /// `request.host`.
-    pub host: Option<Bytes>,
+    /// `request.host`; read it with [`host`](Self::host).
+    pub host: Option<Part>,
     /// It comes from the spool.
     pub replayed: bool,
     /// It holds a body as base64, which [`unpack_bodies`] has to look at.
@@ -59,10 +63,28 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
+    /// `meta.id`.
+    pub(crate) fn id(&self) -> Option<&[u8]> {
+        Some(self.id.as_ref()?.text(&self.line))
+    }
+
+    /// `meta.source`, if it can be the name of a source.
+    pub(crate) fn source(&self) -> Option<&[u8]> {
+        Some(self.source.as_ref()?.text(&self.line))
+    }
+
+    /// `request.host`.
+    pub(crate) fn host(&self) -> Option<&[u8]> {
+        Some(self.host.as_ref()?.text(&self.line))
+    }
+
     /// Takes the line of what was made of it. Of the facts beside the line only the host may have been masked.
     fn rewrite(&mut self, changed: &HttpExchange) {
+        for part in [&mut self.id, &mut self.source].into_iter().flatten() {
+            part.part_from(&self.line);
+        }
         self.line = without_break(changed.to_line()).into();
-        self.host = changed.request.host.clone().filter(|host| !host.is_empty()).map(Bytes::from);
+        self.host = changed.request.host.as_deref().filter(|host| !host.is_empty()).map(Part::from);
     }
 }
 
@@ -96,12 +118,14 @@ pub(crate) struct Lines {
 pub(crate) fn judge(body: &Bytes, limits: &LineLimits, wall: &Wall) -> Result<Lines, Refusal> {
     let mut lines = Lines::default();
     let mut count = 0;
+    // One for all lines: its lists keep their room.
+    let mut checked = CheckedLine::default();
     for (number, line) in split(body) {
         count += 1;
         if count > limits.max_lines {
             continue;
         }
-        match judge_line(body, number, line, limits, wall) {
+        match judge_line(body, number, line, &mut checked, limits, wall) {
             Ok(exchange) => {
                 lines.has_packed_bodies |= exchange.has_packed_body;
                 lines.exchanges.push(exchange);
@@ -153,52 +177,55 @@ fn split(body: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     })
 }
 
-fn judge_line(body: &Bytes, number: u64, line: &[u8], limits: &LineLimits, wall: &Wall) -> Result<Exchange, String> {
+fn judge_line<'l>(
+    body: &Bytes,
+    number: u64,
+    line: &'l [u8],
+    checked: &mut CheckedLine<'l>,
+    limits: &LineLimits,
+    wall: &Wall,
+) -> Result<Exchange, String> {
     if line.len() > limits.max_line_bytes {
         return Err(format!("line of {} bytes is longer than {}", line.len(), limits.max_line_bytes));
     }
-    let checked = check(line, limits)?;
+    check(line, checked, limits)?;
     // What holds packed bodies is masked when these were unpacked.
-    let masked = if checked.has_base64_body { None } else { wall.line(line, &checked) };
-    let mut exchange = exchange(body, number, line, checked);
+    let masked = if checked.has_base64_body { None } else { wall.line(line, checked) };
+    let mut exchange = exchange(body.slice_ref(line), number, checked);
     if let Some(masked) = masked {
         exchange.rewrite(&masked);
     }
     Ok(exchange)
 }
 
-fn check<'l>(line: &'l [u8], limits: &LineLimits) -> Result<CheckedLine<'l>, String> {
+fn check<'l>(line: &'l [u8], checked: &mut CheckedLine<'l>, limits: &LineLimits) -> Result<(), String> {
     // Nearly every line is one of our filter's.
-    if OWN_LINE_DEPTH <= limits.max_depth
-        && let Some(checked) = check_own_line(line)
-    {
-        return Ok(checked);
+    if OWN_LINE_DEPTH <= limits.max_depth && check_own_line(line, checked) {
+        return Ok(());
     }
     if is_deeper_than(line, limits.max_depth) {
         return Err(format!("nested deeper than {} levels", limits.max_depth));
     }
-    check_line(line).map_err(|error| error.to_string())
+    *checked = check_line(line).map_err(|error| error.to_string())?;
+    Ok(())
 }
 
 /// The exchange of a line that was judged good before, as it came out of the spool. `None`: it is none.
 pub(crate) fn recall(line: &Bytes) -> Option<Exchange> {
-    Some(Exchange { replayed: true, ..exchange(line, 0, line, check_line(line).ok()?) })
+    Some(Exchange { replayed: true, ..exchange(line.clone(), 0, &check_line(line).ok()?) })
 }
 
-fn exchange(body: &Bytes, number: u64, line: &[u8], checked: CheckedLine<'_>) -> Exchange {
-    let kept = |text: Cow<'_, str>| match text {
-        Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
-        Cow::Owned(text) => text.into(),
-    };
+fn exchange(line: Bytes, number: u64, checked: &CheckedLine<'_>) -> Exchange {
+    let part = |text: Option<&str>| Some(Part::of(text.filter(|text| !text.is_empty())?, &line));
     Exchange {
         number,
-        line: body.slice_ref(line),
-        id: checked.id.filter(|id| !id.is_empty()).map(kept),
-        source: checked.source.filter(|source| is_source(source)).map(kept),
+        id: part(checked.id.as_deref()),
+        source: part(checked.source.as_deref().filter(|source| is_source(source))),
         seq: checked.seq,
-        host: checked.host.filter(|host| !host.is_empty()).map(kept),
+        host: part(checked.host.as_deref()),
         replayed: false,
         has_packed_body: checked.has_base64_body,
+        line,
     }
 }
 

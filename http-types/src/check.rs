@@ -57,6 +57,29 @@ pub struct CheckedTexts<'a> {
     pub url: Option<Cow<'a, str>>,
 }
 
+impl CheckedLine<'_> {
+    /// Makes it that of no line; its lists keep their room.
+    fn clear(&mut self) {
+        // Nothing is left out, so that a new field cannot keep what another line had.
+        let CheckedLine { id, source, seq, host, has_base64_body, has_other_meta, meta_texts, request, response } =
+            self;
+        [id, source, host].into_iter().chain(meta_texts).for_each(|text| *text = None);
+        *seq = None;
+        (*has_base64_body, *has_other_meta) = (false, false);
+        request.clear();
+        response.clear();
+    }
+}
+
+impl CheckedTexts<'_> {
+    fn clear(&mut self) {
+        let CheckedTexts { headers, body, path, pathname, query, url } = self;
+        [body, path, pathname, url].into_iter().for_each(|text| *text = None);
+        headers.clear();
+        query.clear();
+    }
+}
+
 /// Checks one line, with or without its line break, as [`HttpExchange::from_line`](crate::HttpExchange::from_line)
 /// reads it, and takes nothing apart: the texts are those of the line, where they have no escapes. For programs that pass lines on byte for byte.
 ///

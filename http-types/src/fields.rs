@@ -142,6 +142,12 @@ impl<'a> CheckedFields<'a> {
         Some(())
     }
 
+    /// Takes all out; the room stays.
+    pub(crate) fn clear(&mut self) {
+        self.names.clear();
+        self.values.clear();
+    }
+
     /// Adds a value to the name that was added last.
     pub(crate) fn add_value(&mut self, value: Cow<'a, str>) {
         self.values.push((self.names.len().saturating_sub(1), value));

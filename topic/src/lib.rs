@@ -35,4 +35,4 @@ pub use health::{Cause, Problem};
 pub use reader::{Delivered, Reader, ReaderConfig, Start};
 pub use setting::{NotASetting, Setting};
 pub use settings::{Compression, Unverified, WriterConfig};
-pub use writer::{Record, RecordError, Writer};
+pub use writer::{AsRecord, Record, RecordError, Writer};

@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use rdkafka::ClientConfig;
 use tokio::sync::OnceCell;
 
@@ -24,31 +23,16 @@ use lane::{Lane, LaneParts};
 use pending::Budget;
 use verdict::{fails_in_company, verdict_of};
 
+pub use record::{AsRecord, Record};
 pub use verdict::RecordError;
 
 mod circuit;
 mod lane;
 mod pending;
+mod record;
 #[cfg(test)]
 mod tests;
 mod verdict;
-
-/// One record to write.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
-    /// Decides on the partition; without one any partition may get it.
-    pub key: Option<Bytes>,
-    /// The value.
-    pub value: Bytes,
-    /// Names and values, in order.
-    pub headers: Vec<(&'static str, Bytes)>,
-}
-
-impl Record {
-    fn bytes(&self) -> u64 {
-        (self.value.len() + self.key.as_ref().map_or(0, Bytes::len)) as u64
-    }
-}
 
 /// Writes records into one topic. Cheap to share by reference; see the [crate docs](crate) for an example.
 pub struct Writer {
@@ -88,7 +72,7 @@ impl Writer {
     /// It takes about the delivery timeout at most, twice that if a batch has to be taken apart. When the last writes
     /// all failed it answers at once and sends nothing, but for one a second that tries ([`is_blocked`](Self::is_blocked)).
     /// Dropping the future does not call the records back.
-    pub async fn write(&self, records: impl AsRef<[Record]>) -> Vec<Result<(), RecordError>> {
+    pub async fn write<R: AsRecord + Sync>(&self, records: impl AsRef<[R]>) -> Vec<Result<(), RecordError>> {
         let records = records.as_ref();
         if records.is_empty() {
             return Vec::new();
@@ -110,10 +94,13 @@ impl Writer {
     }
 
     /// As [`write`](Self::write), into another topic (of dead letters …). It does not touch [`health`](Self::health).
-    pub async fn write_to(&self, topic: &str, records: impl AsRef<[Record]>) -> Vec<Result<(), RecordError>> {
+    pub async fn write_to<R: AsRecord + Sync>(
+        &self,
+        topic: &str,
+        records: impl AsRef<[R]>,
+    ) -> Vec<Result<(), RecordError>> {
         let records = records.as_ref();
-        let all: Vec<&Record> = records.iter().collect();
-        let mut verdicts = self.write_on(&self.main, topic, &all).await;
+        let mut verdicts = self.write_on(&self.main, topic, records).await;
 
         // A batch that is too large, or holds one record that Kafka refuses, fails as a whole.
         let apart: Vec<usize> =
@@ -122,7 +109,7 @@ impl Writer {
             return verdicts;
         }
         let Some(alone) = self.alone().await else { return verdicts };
-        let suspects: Vec<&Record> = apart.iter().filter_map(|place| records.get(*place)).collect();
+        let suspects: Vec<&R> = apart.iter().filter_map(|place| records.get(*place)).collect();
         let second = self.write_on(alone, topic, &suspects).await;
         if second.iter().any(Result::is_ok) {
             // Batches were larger than the topic allows: look again how large they may be.
@@ -292,8 +279,8 @@ impl Writer {
         })
     }
 
-    async fn write_on(&self, lane: &Lane, topic: &str, records: &[&Record]) -> Vec<Result<(), RecordError>> {
-        let bytes = records.iter().map(|record| record.bytes()).sum();
+    async fn write_on<R: AsRecord>(&self, lane: &Lane, topic: &str, records: &[R]) -> Vec<Result<(), RecordError>> {
+        let bytes = records.iter().map(record::bytes).sum();
         if !self.budget.take(bytes) {
             return vec![Err(RecordError::Busy); records.len()];
         }
@@ -303,7 +290,7 @@ impl Writer {
         };
         let mut verdicts = vec![Ok(()); records.len()];
         for (place, code) in failures {
-            let bytes = records.get(place as usize).map_or(0, |record| record.bytes());
+            let bytes = records.get(place as usize).map_or(0, record::bytes);
             let outcome = verdict_of(code, bytes);
             if topic == self.topic
                 && let RecordError::Retriable { cause, reason } = &outcome

@@ -28,13 +28,14 @@ fn a_line_passes_byte_for_byte_with_its_facts() {
 
     let lines = judged(&format!("{line}\n"));
 
+    let place = |text: &str| line.find(&format!("\"{text}\"")).map(|begin| Part::At(begin + 1, text.len()));
     let expected = Exchange {
         number: 1,
         line: Bytes::copy_from_slice(line.as_bytes()),
-        id: Some("ab-7".into()),
-        source: Some("ab".into()),
+        id: place("ab-7"),
+        source: place("ab"),
         seq: Some(7),
-        host: Some("shop.example".into()),
+        host: place("shop.example"),
         replayed: false,
         has_packed_body: false,
     };
@@ -52,7 +53,7 @@ fn what_is_masked_in_the_host_is_no_key_either() {
 
     for exchange in &lines {
         assert!(!String::from_utf8_lossy(&exchange.line).contains("hunter2"), "{exchange:?}");
-        assert_eq!(exchange.host.as_deref(), Some(&b"%5Bredacted%5D@shop.example"[..]));
+        assert_eq!(exchange.host(), Some(&b"%5Bredacted%5D@shop.example"[..]));
     }
     assert_eq!(lines.len(), 2);
 }
@@ -209,7 +210,7 @@ fn a_line_with_a_secret_is_masked_and_its_neighbours_keep_their_bytes() {
     let masked = br#"{"request":{"method":"get","headers":{"x-api-key":"[redacted]"}},"meta":{"id":"a-1","redactions":{"requestHeaders":1}}}"#;
     let stored: Vec<&[u8]> = lines.exchanges.iter().map(|exchange| exchange.line.as_ref()).collect();
     assert_eq!(stored, [plain.as_bytes(), masked, plain.as_bytes()]);
-    assert_eq!(lines.exchanges[1].id.as_deref(), Some(&b"a-1"[..]));
+    assert_eq!(lines.exchanges[1].id(), Some(&b"a-1"[..]));
 }
 
 #[test]

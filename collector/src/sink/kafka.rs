@@ -10,7 +10,9 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
-use tributary_topic::{Cause, Problem, Record, RecordError, TopicError, TopicFacts, Unverified, Writer, WriterConfig};
+use tributary_topic::{
+    AsRecord, Cause, Problem, Record, RecordError, TopicError, TopicFacts, Unverified, Writer, WriterConfig,
+};
 
 use renewal::Renewal;
 
@@ -124,30 +126,30 @@ impl KafkaSink {
         if exchanges.is_empty() {
             return Vec::new();
         }
-        let key = self.shared.settings.key;
-        let records: Vec<Record> = exchanges.iter().map(|exchange| record(exchange, key)).collect();
+        let by = self.shared.settings.key;
+        let records: Vec<Keyed<'_>> = exchanges.iter().map(|exchange| Keyed { exchange, by }).collect();
         let outcomes = writer.write(&records).await;
         fail_point("kafka-after-ack");
         // The post will come again, or go into the spool: its dead letters can wait until then.
         let is_open = |error| matches!(error, &Err(RecordError::Retriable { .. } | RecordError::Busy));
         let some_are_open = outcomes.iter().any(is_open);
         let mut verdicts = Vec::with_capacity(exchanges.len());
-        for ((outcome, exchange), record) in outcomes.into_iter().zip(exchanges).zip(&records) {
+        for (outcome, record) in outcomes.into_iter().zip(&records) {
             verdicts.push(match outcome {
                 Ok(()) => Verdict::Stored,
                 Err(_) if some_are_open => Verdict::Unknown,
-                Err(error) => self.bury(writer, exchange, record, &error).await,
+                Err(error) => self.bury(writer, record, &error).await,
             });
         }
         verdicts
     }
 
     /// Puts what can be kept of a record into the topic of dead letters.
-    async fn bury(&self, writer: &Writer, exchange: &Exchange, record: &Record, error: &RecordError) -> Verdict {
+    async fn bury(&self, writer: &Writer, record: &Keyed<'_>, error: &RecordError) -> Verdict {
         let Some(topic) = &self.shared.settings.dead_letter_topic else {
             return Verdict::Rejected { error: error.to_string(), dead_lettered: false };
         };
-        for letter in dead_letter::letters(&exchange.line, record, error) {
+        for letter in dead_letter::letters(&Record::of(record), error) {
             match writer.write_to(topic, [letter]).await.first() {
                 Some(Ok(())) => return Verdict::Rejected { error: error.to_string(), dead_lettered: true },
                 Some(Err(RecordError::TooLarge { .. } | RecordError::Rejected { .. })) => {}
@@ -336,33 +338,47 @@ fn warnings_of(topic: &str, facts: &TopicFacts) -> Vec<String> {
     warnings
 }
 
-fn record(exchange: &Exchange, key: Key) -> Record {
-    let key = match key {
-        Key::Id => exchange.id.clone(),
-        Key::Host => exchange.host.clone(),
-    };
-    let mut headers = Vec::with_capacity(4);
-    if let Some(source) = &exchange.source {
-        headers.push(("source", source.clone()));
-    }
-    if let Some(seq) = exchange.seq {
-        headers.push(("seq", digits_of(exchange, seq)));
-    }
-    headers.push(("content-type", Bytes::from_static(b"application/json")));
-    if exchange.replayed {
-        headers.push(("replayed", Bytes::from_static(b"1")));
-    }
-    Record { key, value: exchange.line.clone(), headers }
+/// An exchange as a record, read while it is handed over.
+#[derive(Clone, Copy, Debug)]
+struct Keyed<'e> {
+    exchange: &'e Exchange,
+    by: Key,
 }
 
-/// A number as a text. Nearly always it stands in the id, behind the source.
-fn digits_of(exchange: &Exchange, seq: u64) -> Bytes {
-    let in_id = exchange.id.as_ref().zip(exchange.source.as_ref()).and_then(|(id, source)| {
-        let digits = id.strip_prefix(&source[..])?.strip_prefix(b"-")?;
-        let is_it = std::str::from_utf8(digits).is_ok_and(|digits| digits.parse() == Ok(seq));
-        (is_it && !matches!(digits, [b'+', ..] | [b'0', _, ..])).then(|| id.slice_ref(digits))
-    });
-    in_id.unwrap_or_else(|| seq.to_string().into())
+impl AsRecord for Keyed<'_> {
+    fn key(&self) -> Option<&[u8]> {
+        match self.by {
+            Key::Id => self.exchange.id(),
+            Key::Host => self.exchange.host(),
+        }
+    }
+
+    fn value(&self) -> &[u8] {
+        &self.exchange.line
+    }
+
+    fn headers(&self, mut take: impl FnMut(&'static str, &[u8])) {
+        if let Some(source) = self.exchange.source() {
+            take("source", source);
+        }
+        if let Some(seq) = self.exchange.seq {
+            match digits_in_id(self.exchange, seq) {
+                Some(digits) => take("seq", digits),
+                None => take("seq", seq.to_string().as_bytes()),
+            }
+        }
+        take("content-type", b"application/json");
+        if self.exchange.replayed {
+            take("replayed", b"1");
+        }
+    }
+}
+
+/// The number of an exchange as a text: nearly always it stands in the id, behind the source.
+fn digits_in_id(exchange: &Exchange, seq: u64) -> Option<&[u8]> {
+    let digits = exchange.id()?.strip_prefix(exchange.source()?)?.strip_prefix(b"-")?;
+    let is_it = std::str::from_utf8(digits).is_ok_and(|digits| digits.parse() == Ok(seq));
+    (is_it && !matches!(digits, [b'+', ..] | [b'0', _, ..])).then_some(digits)
 }
 
 /// The key is the source, so that compaction keeps the last one of each.

@@ -17,21 +17,28 @@ pub const OWN_LINE_DEPTH: usize = 4;
 const MOST_NAMES: usize = 64;
 
 /// Checks a line that is written as [`ExchangeRef::write_line`](crate::ExchangeRef::write_line) does it, with or without its
-/// line break. `None`: it is not written so, and [`check_line`](crate::check_line) has to judge it. What both take they
+/// line break. `false`: it is not written so, and [`check_line`](crate::check_line) has to judge it. What both take they
 /// take alike. Such a line nests at most [`OWN_LINE_DEPTH`] levels.
-pub fn check_own_line(line: &[u8]) -> Option<CheckedLine<'_>> {
+///
+/// What was found stands in `checked`, and nothing of the line before: give the same one with each line of a post, and its lists
+/// need no new room. After `false` it is of no use but for the next line.
+pub fn check_own_line<'a>(line: &'a [u8], checked: &mut CheckedLine<'a>) -> bool {
+    checked.clear();
+    taken(line, checked).is_some()
+}
+
+fn taken<'a>(line: &'a [u8], checked: &mut CheckedLine<'a>) -> Option<()> {
     let mut line = Cursor::new(std::str::from_utf8(line).ok()?);
-    let mut checked = CheckedLine::default();
     line.take(r#"{"request":"#)?;
-    request(&mut line, &mut checked)?;
+    request(&mut line, checked)?;
     if line.takes(r#","response":"#) {
-        checked.response = response(&mut line)?;
+        response(&mut line, &mut checked.response)?;
     }
     line.take(r#","meta":"#)?;
-    meta(&mut line, &mut checked)?;
+    meta(&mut line, checked)?;
     line.take("}")?;
     line.takes("\n");
-    line.is_at_end().then_some(checked)
+    line.is_at_end().then_some(())
 }
 
 fn request<'a>(line: &mut Cursor<'a>, checked: &mut CheckedLine<'a>) -> Option<()> {
@@ -45,7 +52,8 @@ fn request<'a>(line: &mut Cursor<'a>, checked: &mut CheckedLine<'a>) -> Option<(
     line.take(r#"","host":"#)?;
     checked.host = Some(line.string()?);
     line.take(r#","headers":"#)?;
-    let mut texts = CheckedTexts { headers: fields(line)?, ..CheckedTexts::default() };
+    let texts = &mut checked.request;
+    fields(line, &mut texts.headers)?;
     line.take(r#","body":"#)?;
     texts.body = Some(line.string()?);
     if line.takes(r#","path":"#) {
@@ -54,31 +62,27 @@ fn request<'a>(line: &mut Cursor<'a>, checked: &mut CheckedLine<'a>) -> Option<(
     line.take(r#","pathname":"#)?;
     texts.pathname = Some(line.string()?);
     line.take(r#","query":"#)?;
-    texts.query = fields(line)?;
-    line.take("}")?;
-    checked.request = texts;
-    Some(())
+    fields(line, &mut texts.query)?;
+    line.take("}")
 }
 
-fn response<'a>(line: &mut Cursor<'a>) -> Option<CheckedTexts<'a>> {
+fn response<'a>(line: &mut Cursor<'a>, texts: &mut CheckedTexts<'a>) -> Option<()> {
     line.take(r#"{"timestamp":"#)?;
     line.timestamp()?;
     line.take(r#","statusCode":"#)?;
     (100..=999).contains(&line.number()?).then_some(())?;
     line.take(r#","headers":"#)?;
-    let headers = fields(line)?;
+    fields(line, &mut texts.headers)?;
     line.take(r#","body":"#)?;
-    let body = Some(line.string()?);
-    line.take("}")?;
-    Some(CheckedTexts { headers, body, ..CheckedTexts::default() })
+    texts.body = Some(line.string()?);
+    line.take("}")
 }
 
 /// Names that stand once, each with a text or several.
-fn fields<'a>(line: &mut Cursor<'a>) -> Option<CheckedFields<'a>> {
-    let mut fields = CheckedFields::default();
+fn fields<'a>(line: &mut Cursor<'a>, fields: &mut CheckedFields<'a>) -> Option<()> {
     line.take("{")?;
     if line.takes("}") {
-        return Some(fields);
+        return Some(());
     }
     loop {
         fields.add_name(line.string()?, MOST_NAMES)?;
@@ -94,8 +98,7 @@ fn fields<'a>(line: &mut Cursor<'a>) -> Option<CheckedFields<'a>> {
             fields.add_value(line.string()?);
         }
         if !line.takes(",") {
-            line.take("}")?;
-            return Some(fields);
+            return line.take("}");
         }
     }
 }
@@ -109,11 +112,17 @@ fn meta<'a>(line: &mut Cursor<'a>, checked: &mut CheckedLine<'a>) -> Option<()> 
     line.take(r#","seq":"#)?;
     checked.seq = Some(line.number()?);
     let mut texts = checked.meta_texts.iter_mut();
-    for (key, kind) in META_FACTS.iter().skip(3) {
-        let text = if *kind == FactKind::Text { texts.next() } else { None };
-        if !line.takes_key(key) {
-            continue;
-        }
+    let mut facts = META_FACTS.iter().skip(3);
+    while line.takes(",") {
+        let key = line.string()?;
+        line.take(":")?;
+        let (kind, text) = loop {
+            let (known, kind) = facts.next()?;
+            let text = if *kind == FactKind::Text { texts.next() } else { None };
+            if *known == key {
+                break (kind, text);
+            }
+        };
         match kind {
             FactKind::Text => *text? = Some(line.string()?),
             FactKind::Number => line.number_or_share()?,

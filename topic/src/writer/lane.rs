@@ -18,8 +18,8 @@ use rdkafka::{
 use tokio::sync::oneshot;
 
 use super::{
-    Record,
     pending::{Budget, Failures, Pending, ticket},
+    record::AsRecord,
     verdict::INFERRED,
 };
 use crate::{
@@ -137,21 +137,19 @@ impl Lane {
 
     /// Gives all records to librdkafka; resolves with the failures when the last report is in. The budget has been
     /// taken for them. `None`: the producer died before it could tell.
-    pub(super) async fn write(&self, topic: &str, records: &[&Record], bytes: u64) -> Option<Failures> {
+    pub(super) async fn write(&self, topic: &str, records: &[impl AsRecord], bytes: u64) -> Option<Failures> {
         self.hand_over(topic, records, bytes).await.ok()
     }
 
-    fn hand_over(&self, topic: &str, records: &[&Record], bytes: u64) -> oneshot::Receiver<Failures> {
+    fn hand_over(&self, topic: &str, records: &[impl AsRecord], bytes: u64) -> oneshot::Receiver<Failures> {
         let producer = self.living();
         let pending = &producer.context().pending;
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let (slot, verdict) = pending.open(count, bytes);
         for (place, record) in (0..count).zip(records) {
-            let mut sent = BaseRecord::with_opaque_to(topic, ticket(slot, place)).payload(&record.value[..]);
-            sent.key = record.key.as_deref();
-            if !record.headers.is_empty() {
-                sent.headers = Some(owned(&record.headers));
-            }
+            let mut sent = BaseRecord::with_opaque_to(topic, ticket(slot, place)).payload(record.value());
+            sent.key = record.key();
+            sent.headers = headers_of(record);
             if let Err((error, refused)) = producer.send(sent) {
                 let code = code_of(&error).unwrap_or(Code::Unknown);
                 if code == Code::Fatal {
@@ -294,8 +292,14 @@ fn build(
     settings.create_with_context(callbacks).map_err(|error| TopicError::of_settings(brokers, error))
 }
 
-fn owned(headers: &[(&'static str, bytes::Bytes)]) -> OwnedHeaders {
-    headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), |owned, (key, value)| {
-        owned.insert(Header { key, value: Some(&value[..]) })
-    })
+/// Headers for which there is room at first.
+const USUAL_HEADERS: usize = 4;
+
+fn headers_of(record: &impl AsRecord) -> Option<OwnedHeaders> {
+    let mut headers = None;
+    record.headers(|key, value| {
+        let before = headers.take().unwrap_or_else(|| OwnedHeaders::new_with_capacity(USUAL_HEADERS));
+        headers = Some(before.insert(Header { key, value: Some(value) }));
+    });
+    headers
 }

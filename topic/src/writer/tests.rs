@@ -101,7 +101,7 @@ async fn each_record_gets_its_verdict_when_kafka_has_it() {
 async fn a_write_of_nothing_is_answered() {
     let mock = Mock::new();
 
-    assert_eq!(mock.writer().write([]).await, []);
+    assert_eq!(mock.writer().write::<Record>([]).await, []);
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_record_that_is_too_large_by_itself_gets_that_verdict_and_its_neighbou
     let writer = Writer::new(config).expect("good settings");
     let mut records = records(3);
     records[1].value = vec![b'x'; 2000].into();
-    let bytes = records[1].bytes();
+    let bytes = record::bytes(&records[1]);
 
     let verdicts = writer.write(&records).await;
 

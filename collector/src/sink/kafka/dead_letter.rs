@@ -11,7 +11,8 @@ use tributary_topic::{Record, RecordError};
 
 /// The letters to try, in order, the fullest first. Headers beside those of the record: `reason` (`too_large`,
 /// `rejected`), `error` (Kafka's words), `bytes` (of the line), `left-out` (`bodies`, `line`).
-pub(super) fn letters(line: &Bytes, record: &Record, error: &RecordError) -> Vec<Record> {
+pub(super) fn letters(record: &Record, error: &RecordError) -> Vec<Record> {
+    let line = &record.value;
     let reason = match error {
         RecordError::TooLarge { .. } => "too_large",
         _ => "rejected",
@@ -58,7 +59,7 @@ mod tests {
         );
         let record = Record { key: Some("a-1".into()), value: line.clone(), headers: vec![("seq", "1".into())] };
 
-        let letters = letters(&line, &record, &RecordError::TooLarge { bytes: 180 });
+        let letters = letters(&record, &RecordError::TooLarge { bytes: 180 });
 
         let values: Vec<&str> = letters.iter().map(|letter| std::str::from_utf8(&letter.value).unwrap()).collect();
         assert_eq!(

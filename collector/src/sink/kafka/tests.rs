@@ -1,11 +1,16 @@
 use super::*;
+use crate::lines::Part;
+
+fn record(exchange: &Exchange, by: Key) -> Record {
+    Record::of(&Keyed { exchange, by })
+}
 
 fn exchange(source: Option<&'static str>, seq: Option<u64>) -> Exchange {
     Exchange {
         number: 1,
         line: "{}".into(),
         id: Some("ab-7".into()),
-        source: source.map(Bytes::from),
+        source: source.map(Part::from),
         seq,
         host: Some("shop.example".into()),
         replayed: false,

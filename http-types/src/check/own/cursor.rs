@@ -20,26 +20,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes these bytes, which have to be there.
+    // Inlined it compares a few words; else each of the many calls in a line calls `memcmp`.
+    #[inline]
     pub(super) fn take(&mut self, expected: &str) -> Option<()> {
         self.rest = self.rest.strip_prefix(expected)?;
         Some(())
     }
 
     /// Takes these bytes, if they are there.
+    #[inline]
     pub(super) fn takes(&mut self, expected: &str) -> bool {
         self.take(expected).is_some()
-    }
-
-    /// Takes `,"key":`, if it is there.
-    pub(super) fn takes_key(&mut self, key: &str) -> bool {
-        let behind = self.rest.strip_prefix(",\"").and_then(|rest| rest.strip_prefix(key));
-        match behind.and_then(|rest| rest.strip_prefix("\":")) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
     }
 
     /// A string, borrowed if it has no escapes.

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -6,6 +8,16 @@ use crate::{
 };
 
 type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// What is found in a line; a line before it has left its mark if there is one.
+fn own_line(line: &[u8]) -> Option<CheckedLine<'_>> {
+    static BEFORE: LazyLock<Vec<u8>> = LazyLock::new(usual_line);
+    let mut checked = CheckedLine::default();
+    assert!(check_own_line(&BEFORE, &mut checked));
+    checked.has_other_meta = true;
+    checked.request.url = Some("/".into());
+    check_own_line(line, &mut checked).then_some(checked)
+}
 
 fn body(bytes: &[u8], more: u64) -> BodyRef<'_> {
     BodyRef { kept: bytes, bytes: bytes.len() as u64 + more, ..BodyRef::default() }
@@ -68,13 +80,13 @@ fn usual_line() -> Vec<u8> {
 fn a_line_with_all_that_the_filter_writes_is_taken() {
     let line = usual_line();
 
-    let own = check_own_line(&line).unwrap();
+    let own = own_line(&line).unwrap();
 
     assert_eq!(Ok(&own), check_line(&line).as_ref());
     assert_eq!((own.seq, own.has_base64_body, own.has_other_meta), (Some(7), true, false));
     assert!(own.meta_texts.iter().all(Option::is_some));
     let end = line.len() - 1;
-    assert_eq!(check_own_line(&line[..end]), Some(own));
+    assert_eq!(own_line(&line[..end]), Some(own));
 }
 
 #[test]
@@ -92,8 +104,8 @@ fn a_line_with_as_little_as_the_filter_writes_is_taken() {
     let meta = MetaRef { source: "a", ..MetaRef::default() };
     ExchangeRef { request, response: None, meta }.write_line(&mut line).unwrap();
 
-    assert_eq!(check_own_line(&line), check_line(&line).ok());
-    assert!(check_own_line(&line).is_some());
+    assert_eq!(own_line(&line), check_line(&line).ok());
+    assert!(own_line(&line).is_some());
 }
 
 #[test]
@@ -101,12 +113,10 @@ fn trailers_and_bodies_that_were_withheld_are_left_to_the_general_reader() {
     let line = String::from_utf8(usual_line()).unwrap();
     let with = |other: &str| line.replace(r#","httpVersion""#, &format!(r#",{other},"httpVersion""#));
 
-    assert!(check_own_line(with(r#""requestTrailers":{"a":"b"}"#).as_bytes()).is_none());
+    assert!(own_line(with(r#""requestTrailers":{"a":"b"}"#).as_bytes()).is_none());
     let withheld = BodyRef { shown: Shown::Withheld("compressed"), ..body(b"x", 0) };
     assert!(withheld.text().is_some());
-    assert!(
-        check_own_line(line.replace(r#""truncated":true"#, r#""truncated":true,"withheld":"x""#).as_bytes()).is_none()
-    );
+    assert!(own_line(line.replace(r#""truncated":true"#, r#""truncated":true,"withheld":"x""#).as_bytes()).is_none());
 }
 
 #[test]
@@ -115,10 +125,10 @@ fn names_that_stand_twice_and_too_many_of_them_are_not_taken() {
         |count: usize| (0..count).map(|number| (format!("x-{number}").into(), b"1".to_vec())).collect::<Pairs>();
     let line = |headers: &Pairs| line_of(b"/", headers, [b"", b""], 1, 0);
 
-    assert!(check_own_line(&line(&named(MOST_NAMES))).is_some());
-    assert!(check_own_line(&line(&named(MOST_NAMES + 1))).is_none());
+    assert!(own_line(&line(&named(MOST_NAMES))).is_some());
+    assert!(own_line(&line(&named(MOST_NAMES + 1))).is_none());
     let twice = String::from_utf8(line(&named(2))).unwrap().replace("x-1", "x-0");
-    assert!(check_own_line(twice.as_bytes()).is_none());
+    assert!(own_line(twice.as_bytes()).is_none());
 }
 
 #[test]
@@ -182,7 +192,7 @@ proptest! {
             line.splice(at..end, word.bytes());
         }
 
-        if let Some(own) = check_own_line(&line) {
+        if let Some(own) = own_line(&line) {
             prop_assert_eq!(Ok(own), check_line(&line));
         }
     }
@@ -200,7 +210,7 @@ proptest! {
         for bodies in [bodies.each_ref().map(|body| &body[..]), [text.as_bytes(), b""]] {
             let line = line_of(path.as_bytes(), &headers, bodies, seq, millis);
 
-            if let Some(own) = check_own_line(&line) {
+            if let Some(own) = own_line(&line) {
                 prop_assert_eq!(Ok(own), check_line(&line));
             } else {
                 // A leap day is none that it takes.
