@@ -8,6 +8,7 @@
 //! https://SECRET@host/reset/SECRET         ghp%5FSECRET                c2VjcmV0…(base64)
 //! ```
 
+mod marks;
 mod next;
 mod place;
 
@@ -48,7 +49,9 @@ const BEGINS: u16 = 2;
 const STOP: u16 = 4;
 /// Is none of base64's.
 const GAP: u16 = 8;
-/// How far above the class of a byte the classes stand that count behind it. `GAP` is never among them.
+/// A letter or digit: goes on with a word.
+const WORD: u16 = 16;
+/// How far above the class of a byte the classes stand that count behind it. `GAP` and `WORD` are never among them.
 const COUNTS: u32 = 8;
 /// Before a byte with which a word begins.
 const BEFORE_WORD: u16 = (SIGN | BEGINS | STOP) << COUNTS;
@@ -65,7 +68,7 @@ impl Table {
                 | if patterns::FIRST_BYTES.contains(&byte) || begins(byte) { BEGINS } else { 0 }
                 | if is_base64 { 0 } else { GAP }
                 | if matches!(byte, b'"' | b'\\') { STOP } else { 0 }
-                | if byte.is_ascii_alphanumeric() { WITHIN_WORD } else { BEFORE_WORD };
+                | if byte.is_ascii_alphanumeric() { WORD | WITHIN_WORD } else { BEFORE_WORD };
         }
         Table { classes }
     }
@@ -304,8 +307,7 @@ impl Masker<'_, '_> {
     fn element(&mut self, text: &[u8], at: usize) -> Option<usize> {
         let start = at.saturating_add(1);
         let near = text.get(start..start.saturating_add(MOST_NAME).min(text.len()))?;
-        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(byte) || !byte.is_ascii();
-        let len = near.iter().take_while(|byte| is_name(byte)).count();
+        let len = near.iter().take_while(|byte| is_in_element_name(byte)).count();
         let judged = self.rules.names.judge(near.get(..len)?, Field::Json);
         if judged.verdict == Verdict::Harmless {
             return None;
@@ -363,6 +365,11 @@ impl Masker<'_, '_> {
 /// What a name without quotes is made of.
 fn is_in_name(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-.%[]+$~".contains(byte) || !byte.is_ascii()
+}
+
+/// What the name of an element is made of.
+fn is_in_element_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-.:".contains(byte) || !byte.is_ascii()
 }
 
 /// Whether a value is none of a secret: a constant, or a number where only texts are.

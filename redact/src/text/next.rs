@@ -4,7 +4,8 @@
 //! the next few bytes tells the rest from what is worth a look. A glance may err in one direction only.
 
 use super::{
-    BEFORE_WORD, BEGINS, COUNTS, FEWEST_BASE64, FEWEST_BYTES, GAP, SIGN, SIGNS, STOP, Scan, WITHIN_WORD, is_in_name,
+    BEFORE_WORD, COUNTS, FEWEST_BASE64, FEWEST_BYTES, GAP, SIGNS, Scan, is_in_element_name, is_in_name,
+    marks::{BLOCK, Marks},
 };
 use crate::{encoding::starts_with_escape, masker::Masker, patterns};
 
@@ -18,24 +19,35 @@ impl Masker<'_, '_> {
     /// The next place from `at` on where something may begin or a run of base64 that says something ends; `None`: no
     /// more. `scan.run` is where the run that reaches to this place began.
     pub(super) fn next_look(&self, text: &[u8], at: usize, scan: &mut Scan) -> Option<usize> {
-        let mut before = if scan.is_word_before(text, at) { WITHIN_WORD } else { BEFORE_WORD };
+        let mut within = scan.is_word_before(text, at);
         let mut place = at;
-        for byte in text.get(at..)? {
-            let class = self.rules.table.of(*byte);
-            let marks = class & (before >> COUNTS | GAP) & !STOP;
-            before = class;
-            if marks != 0 {
-                let is_gap = marks & GAP != 0;
-                if is_gap && self.ends_text(scan.run, place)
-                    || marks & (SIGN | BEGINS) != 0 && self.stands_out(text, place, scan.start)
-                {
-                    return Some(place);
-                }
-                if is_gap {
-                    scan.run = place.saturating_add(1);
-                }
+        while place < text.len() {
+            let marks = Marks::of(self.rules, text, place, within);
+            if let Some(look) = self.look_among(text, place, marks, scan) {
+                return Some(look);
             }
-            place = place.saturating_add(1);
+            scan.run = run_before(marks.gaps, place, scan.run);
+            within = marks.ends_within;
+            place = place.saturating_add(BLOCK);
+        }
+        None
+    }
+
+    /// As [`next_look`](Self::next_look), in the block at `place`, whose marks these are.
+    fn look_among(&self, text: &[u8], place: usize, marks: Marks, scan: &mut Scan) -> Option<usize> {
+        let first_gap = marks.gaps & marks.gaps.wrapping_neg();
+        let is_long = place.saturating_add(BLOCK).saturating_sub(scan.run) > FEWEST_BASE64;
+        let mut worth_it = marks.looks | if is_long { first_gap } else { 0 };
+        while worth_it != 0 {
+            let bit = worth_it & worth_it.wrapping_neg();
+            let here = place.saturating_add(worth_it.trailing_zeros() as usize);
+            if bit == first_gap && self.ends_text(scan.run, here)
+                || marks.looks & bit != 0 && self.stands_out(text, here, scan.start)
+            {
+                scan.run = run_before(marks.gaps & bit.wrapping_sub(1), place, scan.run);
+                return Some(here);
+            }
+            worth_it ^= bit;
         }
         None
     }
@@ -48,7 +60,9 @@ impl Masker<'_, '_> {
         }
         let from = text.get(at..).unwrap_or_default();
         match from {
-            [b'=' | b'<', ..] | [b':', b'/', b'/', ..] => true,
+            [b'=', ..] | [b':', b'/', b'/', ..] => true,
+            // The end of an element begins no other.
+            [b'<', next, ..] => is_in_element_name(next),
             [b':', ..] => {
                 let start = start.max(at.saturating_sub(MOST_GLANCED));
                 may_end_a_name(text.get(start..at).unwrap_or_default())
@@ -159,6 +173,12 @@ fn has_form(bytes: Option<&[u8; 8]>, form: &[u8; 8]) -> bool {
     })
 }
 
+/// Where a run of base64 begins behind the last of the gaps of a block; `run` if it has none.
+fn run_before(gaps: u32, place: usize, run: usize) -> usize {
+    let len = u32::BITS.saturating_sub(gaps.leading_zeros()) as usize;
+    if len == 0 { run } else { place.saturating_add(len) }
+}
+
 /// Whether what stands before a colon may be a name: dates and times have too few letters.
 fn may_end_a_name(before: &[u8]) -> bool {
     let mut letters = 0u8;
@@ -177,19 +197,4 @@ fn may_end_a_name(before: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_form_is_told_from_all_that_differs_in_a_byte() {
-        for form in [b"0000-00-", b"00T00:00", b"00:00:00"] {
-            for (place, byte) in (0..form.len()).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte))) {
-                let mut bytes = form.map(|sign| if sign == b'0' { b'9' } else { sign });
-                bytes[place] = byte;
-                let is_allowed = if form[place] == b'0' { byte.is_ascii_digit() } else { byte == form[place] };
-                assert_eq!(has_form(Some(&bytes), form), is_allowed, "{place}, {byte}");
-            }
-        }
-        assert!(!has_form(None, b"00000000"));
-    }
-}
+mod tests;
