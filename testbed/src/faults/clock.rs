@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use xtask::parts::FAKETIME;
+use xtask::parts::{self, FAKETIME};
 
 use super::{
     row::{Group, Outcome, Row},
@@ -30,8 +30,11 @@ async fn jumps(trial: &Trial) -> Result<Outcome> {
     let file = scratch.file("offset");
     std::fs::write(&file, "+0")?;
     let library = library()?;
+    // The one whose allocator does not look at the clock: the other does not start under `faketime`.
+    let program = parts::collector_with_fail_points();
     let stack = trial.stack().await?.collector(|collector| {
         collector
+            .launch(|launch| launch.program(&program))
             .env("LD_PRELOAD", &library)
             .env("FAKETIME_TIMESTAMP_FILE", &file.to_string_lossy())
             .env("FAKETIME_NO_CACHE", "1")
