@@ -75,6 +75,10 @@ pub(crate) enum Kind {
 
 impl Kind {
     pub(crate) fn of(content_type: &[u8]) -> Kind {
+        // Most bodies that are anything.
+        if content_type == b"application/json" {
+            return Kind::Json;
+        }
         let essence = content_type.split(|byte| matches!(byte, b';' | b',')).next().unwrap_or_default().trim_ascii();
         let Ok(essence) = std::str::from_utf8(essence) else { return Kind::Other };
         let essence = essence.to_ascii_lowercase();

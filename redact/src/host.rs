@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::{
+    known,
     masker::{End, Masked, Masker, Style},
     redactor::Redactor,
 };
@@ -13,9 +14,11 @@ pub(crate) const HOLDERS: [&[u8]; 6] =
 
 /// The host of a request with what is secret masked; `None`: nothing is. No setting hides it as a whole.
 pub(crate) fn masked(rules: &Redactor, host: &[u8]) -> Option<Masked> {
-    let mut masker = Masker::new(rules, host, Style::Words);
-    masker.host();
-    masker.finish()
+    known::beside_headers(rules, b"host", host, || {
+        let mut masker = Masker::new(rules, host, Style::Words);
+        masker.host();
+        masker.finish()
+    })
 }
 
 impl Masker<'_, '_> {

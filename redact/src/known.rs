@@ -7,19 +7,47 @@
 
 use std::cell::RefCell;
 
-use crate::memo::{first_and_last, is_same};
+use crate::{
+    memo::{Ends, is_same},
+    redactor::Redactor,
+};
 
-/// Places, a power of two. Each holds two headers, some 23 KiB a thread: with one, two headers of each request that share a
+/// Places, a power of two. Each holds two headers, some 26 KiB a thread: with one, two headers of each request that share a
 /// place would take it from each other for good.
 const PLACES: usize = 64;
 
 /// The longest header that is remembered: bytes of name and value together.
 const LONGEST: usize = 160;
 
+/// A header, and what tells it from most others at a glance.
+#[derive(Clone, Copy)]
+struct Header<'h> {
+    rules: u64,
+    name: &'h [u8],
+    value: &'h [u8],
+    ends: [Ends; 2],
+}
+
+impl<'h> Header<'h> {
+    fn new(rules: u64, name: &'h [u8], value: &'h [u8]) -> Header<'h> {
+        Header { rules, name, value, ends: [Ends::of(name), Ends::of(value)] }
+    }
+
+    /// A hash for the place alone: of the lengths, and up to sixteen bytes each of name and value.
+    fn place(&self) -> usize {
+        let [name, value] = self.ends.map(Ends::mixed);
+        let lens = self.name.len() as u64 ^ (self.value.len() as u64) << 8;
+        let mix = |hash: u64| hash.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+        let hash = mix(mix(self.rules ^ lens ^ name) ^ value);
+        usize::try_from(hash >> 40).unwrap_or_default() & (PLACES - 1)
+    }
+}
+
 /// A copy of one header.
 #[derive(Clone, Copy)]
 struct Slot {
     rules: u64,
+    ends: [Ends; 2],
     name_len: u8,
     len: u8,
     /// The name, and the value behind it.
@@ -28,21 +56,28 @@ struct Slot {
 
 impl Slot {
     /// Of the empty header, which nobody asks for.
-    const EMPTY: Slot = Slot { rules: 0, name_len: 0, len: 0, bytes: [0; LONGEST] };
+    const EMPTY: Slot = Slot { rules: 0, ends: [Ends::EMPTY; 2], name_len: 0, len: 0, bytes: [0; LONGEST] };
 
-    fn is_of(&self, rules: u64, name: &[u8], value: &[u8]) -> bool {
-        let held = self.bytes.get(..usize::from(self.len)).unwrap_or_default();
-        let (held_name, held_value) = held.split_at_checked(usize::from(self.name_len)).unwrap_or_default();
-        self.rules == rules && is_same(held_name, name) && is_same(held_value, value)
+    /// Of a header that is not too long.
+    fn new(header: &Header<'_>) -> Slot {
+        let Header { rules, name, value, ends } = *header;
+        let name_len = u8::try_from(name.len()).unwrap_or_default();
+        let len = name_len.saturating_add(u8::try_from(value.len()).unwrap_or_default());
+        let mut slot = Slot { rules, ends, name_len, len, ..Slot::EMPTY };
+        slot.bytes.iter_mut().zip(name.iter().chain(value)).for_each(|(to, from)| *to = *from);
+        slot
     }
 
-    /// Makes it that of another header, which is not too long.
-    fn set(&mut self, rules: u64, name: &[u8], value: &[u8]) {
-        let bytes = name.iter().chain(value);
-        self.bytes.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        self.rules = rules;
-        self.name_len = u8::try_from(name.len()).unwrap_or_default();
-        self.len = self.name_len.saturating_add(u8::try_from(value.len()).unwrap_or_default());
+    fn is_of(&self, header: &Header<'_>) -> bool {
+        let Header { rules, name, value, ends } = header;
+        let (name_len, len) = (usize::from(self.name_len), usize::from(self.len));
+        let is_alike = self.rules == *rules
+            && self.ends == *ends
+            && name_len == name.len()
+            && len == name.len().saturating_add(value.len());
+        is_alike
+            && (name_len <= Ends::WHOLE || self.bytes.get(..name_len).is_some_and(|held| is_same(held, name)))
+            && (value.len() <= Ends::WHOLE || self.bytes.get(name_len..len).is_some_and(|held| is_same(held, value)))
     }
 }
 
@@ -56,9 +91,10 @@ pub(crate) fn masked<M>(rules: u64, name: &[u8], value: &[u8], mask: impl FnOnce
     if name.is_empty() || len > LONGEST {
         return mask();
     }
-    let place = place_of(rules, name, value);
+    let header = Header::new(rules, name, value);
+    let place = header.place();
     let is_known = |table: &RefCell<Vec<[Slot; 2]>>| {
-        let is_of = |slots: &[Slot; 2]| slots.iter().any(|slot| slot.is_of(rules, name, value));
+        let is_of = |slots: &[Slot; 2]| slots.iter().any(|slot| slot.is_of(&header));
         table.try_borrow().is_ok_and(|table| table.get(place).is_some_and(is_of))
     };
     if TABLE.with(is_known) {
@@ -71,29 +107,22 @@ pub(crate) fn masked<M>(rules: u64, name: &[u8], value: &[u8], mask: impl FnOnce
                 && let Some([newer, older]) = table.get_mut(place)
             {
                 *older = *newer;
-                newer.set(rules, name, value);
+                *newer = Slot::new(&header);
             }
         });
     }
     masked
 }
 
-/// A hash for the place alone.
-fn place_of(rules: u64, name: &[u8], value: &[u8]) -> usize {
-    usize::try_from(hash_of(hash_of(rules, name), value) >> 40).unwrap_or_default() & (PLACES - 1)
-}
-
-/// By eight bytes at a time; an end that is shorter by the last eight.
-fn hash_of(seed: u64, text: &[u8]) -> u64 {
-    let mix = |hash: u64, bytes: u64| (hash ^ bytes).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
-    let (chunks, rest) = text.as_chunks::<8>();
-    let hash = chunks.iter().fold(seed ^ text.len() as u64, |hash, chunk| mix(hash, u64::from_le_bytes(*chunk)));
-    let end = if chunks.is_empty() {
-        first_and_last(text)
-    } else {
-        text.last_chunk().map_or(0, |last| u64::from_le_bytes(*last))
-    };
-    mix(hash, if rest.is_empty() { 0 } else { end })
+/// The same for a text that comes again and again as headers do, but is none and judged by its own rules: `kind` says which.
+/// It is remembered under rules that no header has.
+pub(crate) fn beside_headers<M>(
+    rules: &Redactor,
+    kind: &[u8],
+    text: &[u8],
+    mask: impl FnOnce() -> Option<M>,
+) -> Option<M> {
+    masked(!rules.id, kind, text, mask)
 }
 
 #[cfg(test)]
@@ -137,6 +166,24 @@ mod tests {
         }
         assert_eq!(masked(1, b"ab", b"c", || None::<()>), None);
         assert_eq!(masked(1, b"a", b"bc", || Some(())), Some(()));
+    }
+
+    #[test]
+    fn headers_that_differ_in_one_byte_are_told_apart() {
+        for len in (1..40).chain([LONGEST - 1]) {
+            for (name_len, rules) in [(1, 3), (len / 2, 4), (len, 5)] {
+                let plain = vec![b'a'; len + 1];
+                let (name, value) = plain.split_at(name_len.max(1));
+                assert_eq!(masked(rules, name, value, || None::<()>), None);
+                assert_eq!(masked(rules, name, value, || Some(())), None, "{len} {name_len}: it is remembered");
+                for place in 0..plain.len() {
+                    let mut other = plain.clone();
+                    other[place] = b'b';
+                    let (name, value) = other.split_at(name_len.max(1));
+                    assert_eq!(masked(rules, name, value, || Some(())), Some(()), "{len} {name_len} {place}");
+                }
+            }
+        }
     }
 
     #[test]

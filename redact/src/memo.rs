@@ -8,8 +8,9 @@ use std::cell::RefCell;
 
 use crate::names::{Field, Judged};
 
-/// Names that are remembered, a power of two. Some 16 KiB a thread.
-const SLOTS: usize = 256;
+/// Places, a power of two. Each holds two names, some 24 KiB a thread: with one, two keys of each body that share a place
+/// would take it from each other for good.
+const PLACES: usize = 128;
 
 /// The longest name that is remembered, in bytes.
 const LONGEST: usize = 40;
@@ -26,7 +27,7 @@ struct Slot {
 impl Slot {
     /// Of the empty name, which nobody asks for.
     const EMPTY: Slot =
-        Slot { name: [0; LONGEST], len: 0, ends: Ends(0, 0), field: Field::Header, judged: Judged::HARMLESS };
+        Slot { name: [0; LONGEST], len: 0, ends: Ends::EMPTY, field: Field::Header, judged: Judged::HARMLESS };
 
     fn new(name: &[u8], ends: Ends, field: Field, judged: Judged) -> Slot {
         let mut slot = Slot { len: name.len().min(LONGEST), ends, field, judged, ..Slot::EMPTY };
@@ -41,7 +42,7 @@ impl Slot {
 }
 
 thread_local! {
-    static TABLE: RefCell<Vec<Slot>> = RefCell::new(vec![Slot::EMPTY; SLOTS]);
+    static TABLE: RefCell<Vec<[Slot; 2]>> = RefCell::new(vec![[Slot::EMPTY; 2]; PLACES]);
 }
 
 /// What `judge` says of this name in this place; it is asked once for names that come often.
@@ -52,22 +53,27 @@ pub(crate) fn judged(name: &[u8], field: Field, judge: impl FnOnce(&[u8], Field)
     let ends = Ends::of(name);
     TABLE.with(|table| {
         let Ok(mut table) = table.try_borrow_mut() else { return judge(name, field) };
-        let Some(slot) = table.get_mut(place_of(name.len(), ends, field)) else { return judge(name, field) };
-        if !slot.is_of(name, ends, field) {
-            *slot = Slot::new(name, ends, field, judge(name, field));
+        let Some(slots) = table.get_mut(place_of(name.len(), ends, field)) else { return judge(name, field) };
+        if let Some(known) = slots.iter().find(|slot| slot.is_of(name, ends, field)) {
+            return known.judged;
         }
-        slot.judged
+        let judged = judge(name, field);
+        let [newer, older] = slots;
+        *older = *newer;
+        *newer = Slot::new(name, ends, field, judged);
+        judged
     })
 }
 
 /// The first and the last bytes of a text: all of one of up to [`WHOLE`](Ends::WHOLE) bytes, if its length is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Ends(u64, u64);
+pub(crate) struct Ends(u64, u64);
 
 impl Ends {
-    const WHOLE: usize = 16;
+    pub(crate) const WHOLE: usize = 16;
+    pub(crate) const EMPTY: Ends = Ends(0, 0);
 
-    fn of(text: &[u8]) -> Ends {
+    pub(crate) fn of(text: &[u8]) -> Ends {
         if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
             return Ends(u64::from_le_bytes(*first), u64::from_le_bytes(*last));
         }
@@ -77,14 +83,10 @@ impl Ends {
         Ends(text.iter().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte)), 0)
     }
 
-    fn mixed(self) -> u64 {
+    /// For a hash.
+    pub(crate) fn mixed(self) -> u64 {
         self.0 ^ self.1.rotate_left(29)
     }
-}
-
-/// The first and the last bytes of a text, mixed: all of one of up to sixteen bytes, for a hash.
-pub(crate) fn first_and_last(text: &[u8]) -> u64 {
-    Ends::of(text).mixed()
 }
 
 /// Whether two texts are the same, by eight bytes at a time: `==` is a call that, in wasm, goes byte by byte.
@@ -100,7 +102,7 @@ pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
 /// A hash for the place alone, of the length and up to sixteen bytes.
 fn place_of(len: usize, ends: Ends, field: Field) -> usize {
     let hash = ends.mixed() ^ (len as u64) << 3 ^ field as u64;
-    usize::try_from(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48).unwrap_or_default() & (SLOTS - 1)
+    usize::try_from(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48).unwrap_or_default() & (PLACES - 1)
 }
 
 #[cfg(test)]
@@ -147,6 +149,23 @@ mod tests {
             let name = name(number);
             assert_eq!(judged(&name, Field::Form, judge), judge(&name, Field::Form), "{number}");
         }
+    }
+
+    #[test]
+    fn two_names_that_share_a_place_are_judged_once_each() {
+        let place = |name: &String| place_of(name.len(), Ends::of(name.as_bytes()), Field::Query);
+        let first = "two-of-a-place".to_owned();
+        let second = (0..).map(|number| format!("other-{number}")).find(|other| place(other) == place(&first));
+        let mut asked = 0;
+
+        for name in [&first, &second.unwrap()].repeat(3) {
+            judged(name.as_bytes(), Field::Query, |_, _| {
+                asked += 1;
+                Judged::HARMLESS
+            });
+        }
+
+        assert_eq!(asked, 2);
     }
 
     #[test]

@@ -200,10 +200,9 @@ impl Redactor {
         count
     }
 
-    /// A text in `meta`, judged by what it says. As headers they come again and again, so they are remembered like these, but
-    /// under rules that no header has: a header is judged by its name too.
+    /// A text in `meta`, judged by what it says.
     fn fact(&self, text: &str) -> Option<Masked> {
-        known::masked(!self.id, b"meta", text.as_bytes(), || {
+        known::beside_headers(self, b"meta", text.as_bytes(), || {
             let mut masker = Masker::new(self, text.as_bytes(), Style::Words);
             masker.value(0..text.len(), End::Whole);
             masker.finish()
