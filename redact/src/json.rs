@@ -160,9 +160,9 @@ impl Masker<'_, '_> {
     fn json_string(&mut self, walk: &mut Walk) {
         let start = walk.at.saturating_add(1);
         let source = self.source.get(..walk.stop).unwrap_or_default();
-        let plain = self.plain_string_len(source, start);
+        let plain = self.plain_string_end(source, start);
         let string = match plain {
-            Some(len) => StringLen { len, is_closed: true, is_escaped: false },
+            Some(end) => StringLen { len: end.get().saturating_sub(start), is_closed: true, is_escaped: false },
             None => StringLen::of(source.get(start..).unwrap_or_default()),
         };
         let content = start..start.saturating_add(string.len);

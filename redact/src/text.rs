@@ -11,6 +11,7 @@
 mod marks;
 mod next;
 mod place;
+mod plain;
 
 use std::ops::Range;
 
@@ -40,6 +41,9 @@ const SIGNS: &[u8] = b"=:<%-";
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     classes: [u16; 256],
+    /// The built-in classes once more, as the blocks have them.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    blocks: marks::Tables,
 }
 
 const SIGN: u16 = 1;
@@ -70,7 +74,11 @@ impl Table {
                 | if matches!(byte, b'"' | b'\\') { STOP } else { 0 }
                 | if byte.is_ascii_alphanumeric() { WORD | WITHIN_WORD } else { BEFORE_WORD };
         }
-        Table { classes }
+        Table {
+            classes,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            blocks: marks::Tables::new(),
+        }
     }
 
     fn of(&self, byte: u8) -> u16 {

@@ -96,7 +96,7 @@ impl Masker<'_, '_> {
             return Some(at.saturating_add(len));
         }
         let start = at.saturating_add(1);
-        let stop = start.saturating_add(self.plain_string_len(text, start)?);
+        let stop = self.plain_string_end(text, start)?.get();
         let behind = stop.saturating_add(1);
         let Some(value) = behind_colon(text, behind) else { return Some(behind) };
         let judged = self.rules.names.judge(text.get(start..stop)?, Field::Json);

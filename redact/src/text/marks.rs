@@ -2,6 +2,8 @@
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod blocks;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(super) use blocks::{StringMarks, Tables, Word};
 
 use super::{BEGINS, GAP, SIGN, Table, WORD};
 use crate::redactor::Redactor;
@@ -52,7 +54,7 @@ impl Sets {
         // What the patterns of a configuration begin with stands in the table alone.
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         if rules.patterns.is_empty() {
-            return blocks::sets(block);
+            return rules.table.blocks.sets(block);
         }
         Sets::by_table(&rules.table, block, len)
     }
