@@ -1,7 +1,7 @@
 //! An HTTP/3 client: the same calls over QUIC, with trailers both ways, early ends and resets.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     sync::Arc,
 };
 
@@ -12,7 +12,7 @@ use h3::{
     error::Code,
 };
 use h3_quinn::{BidiStream, OpenStreams};
-use quinn::{Endpoint, VarInt, crypto::rustls::QuicClientConfig};
+use quinn::{Endpoint, EndpointConfig, VarInt, crypto::rustls::QuicClientConfig};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
@@ -20,6 +20,9 @@ use rustls::{
 use tokio::task::JoinHandle;
 
 use crate::message::{Call, End, Fields, Payload, Reply};
+use flight::Flight;
+
+mod flight;
 
 /// The name in the certificate of the testbed's HTTP/3 listeners.
 const SERVER_NAME: &str = "localhost";
@@ -29,11 +32,12 @@ pub struct Connection {
     sender: SendRequest<OpenStreams, Bytes>,
     quic: quinn::Connection,
     driver: JoinHandle<()>,
+    flight: Flight,
     /// Holds the client's socket.
     _endpoint: Endpoint,
 }
 
-/// One stream whose request head is sent.
+/// One stream whose request is sent.
 pub struct Stream(RequestStream<BidiStream<Bytes>, Bytes>);
 
 impl std::fmt::Debug for Connection {
@@ -54,7 +58,10 @@ impl Connection {
     /// # Errors
     /// Nobody answers there, the certificate is another, or the peer does not speak HTTP/3.
     pub async fn open(address: SocketAddr, certificate_pem: &str) -> Result<Connection> {
-        let mut endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).context("a socket for http/3")?;
+        let flight = Flight::default();
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("a socket for http/3")?;
+        let endpoint = Endpoint::new(EndpointConfig::default(), None, socket, Arc::new(flight.clone()));
+        let mut endpoint = endpoint.context("a socket for http/3")?;
         endpoint.set_default_client_config(trusting(certificate_pem)?);
         let connecting = endpoint.connect(address, SERVER_NAME).context("http/3")?;
         let quic = connecting.await.with_context(|| format!("connect to {address} over http/3"))?;
@@ -64,7 +71,7 @@ impl Connection {
             // Errors show up on the streams.
             let _ = connection.wait_idle().await;
         });
-        Ok(Connection { sender, quic, driver, _endpoint: endpoint })
+        Ok(Connection { sender, quic, driver, flight, _endpoint: endpoint })
     }
 
     /// Sends a request, body and trailers, and reads the whole reply.
@@ -72,23 +79,22 @@ impl Connection {
     /// # Errors
     /// No response head came. A body that is cut off is no error: see [`End::Cut`].
     pub async fn call(&mut self, call: &Call) -> Result<Reply> {
-        let mut stream = self.start(call).await?;
-        for piece in call.body.pieces() {
-            // A server may answer and reset before it has read the body: its answer counts.
-            if stream.send(piece.clone()).await.is_err() {
-                break;
-            }
-        }
-        let _ = stream.finish(&call.trailers).await;
-        stream.reply().await
+        self.start(call).await?.reply().await
     }
 
-    /// Sends the head of a request.
+    /// Sends a request, body and trailers. What needs no answer of the server in between leaves in one flight.
     ///
     /// # Errors
     /// The connection broke or the head cannot be written in HTTP/3.
     pub async fn start(&mut self, call: &Call) -> Result<Stream> {
-        Ok(Stream(self.sender.send_request(head_of(call)?).await.context("send a head over http/3")?))
+        let sender = &mut self.sender;
+        let sent = self.flight.together(async move {
+            let mut stream = sender.send_request(head_of(call)?).await.context("send a head over http/3")?;
+            // A server may answer and reset before it has read the whole: its answer counts.
+            let _ = send_rest(&mut stream, call).await;
+            Ok(Stream(stream))
+        });
+        sent.await
     }
 
     /// Breaks the connection off, with all of its streams.
@@ -105,25 +111,6 @@ impl Drop for Connection {
 }
 
 impl Stream {
-    /// Sends a piece of the body.
-    ///
-    /// # Errors
-    /// The stream was reset or the connection broke.
-    pub async fn send(&mut self, piece: Bytes) -> Result<()> {
-        self.0.send_data(piece).await.context("send a body over http/3")
-    }
-
-    /// Ends the request, with trailers if there are any.
-    ///
-    /// # Errors
-    /// The stream was reset or the connection broke.
-    pub async fn finish(&mut self, trailers: &Fields) -> Result<()> {
-        if !trailers.is_empty() {
-            self.0.send_trailers(trailers.to_map()?).await.context("send trailers over http/3")?;
-        }
-        self.0.finish().await.context("end a request over http/3")
-    }
-
     /// Reads the response head; the reply has no body yet.
     ///
     /// # Errors
@@ -178,6 +165,17 @@ impl Stream {
     }
 }
 
+/// Body, trailers and the end.
+async fn send_rest(stream: &mut RequestStream<BidiStream<Bytes>, Bytes>, call: &Call) -> Result<()> {
+    for piece in call.body.pieces() {
+        stream.send_data(piece.clone()).await?;
+    }
+    if !call.trailers.is_empty() {
+        stream.send_trailers(call.trailers.to_map()?).await?;
+    }
+    Ok(stream.finish().await?)
+}
+
 /// A client configuration that trusts this certificate alone, and offers HTTP/3 alone.
 fn trusting(certificate_pem: &str) -> Result<quinn::ClientConfig> {
     let mut roots = RootCertStore::empty();
@@ -199,3 +197,6 @@ fn head_of(call: &Call) -> Result<http::Request<()>> {
     }
     Ok(request)
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,8 +114,7 @@ async fn a_stream_reset_by_the_client_before_the_response_leaves_a_record_withou
         .compare(1, async |way| {
             way.script.answer("/three/given-up", Answer::silence());
             let mut connection = connection(way).await?;
-            let mut stream = connection.start(&Call::get("/three/given-up")).await?;
-            stream.finish(&fields([])).await?;
+            let stream = connection.start(&Call::get("/three/given-up")).await?;
             way.upstream_active("users", 1).await?;
             stream.reset();
             way.upstream_active("users", 0).await
@@ -132,7 +131,6 @@ async fn a_connection_that_ends_in_the_response_body_leaves_what_passed(twin: &T
             way.script.answer("/three/cut-short", answer.wait(&Gate::closed()));
             let mut connection = connection(way).await?;
             let mut stream = connection.start(&Call::get("/three/cut-short")).await?;
-            stream.finish(&fields([])).await?;
             let head = stream.head().await?;
             let part: Option<Bytes> = stream.next().await?;
             connection.abort();
@@ -155,7 +153,6 @@ async fn an_upstream_reset_in_the_body_leaves_what_passed(twin: &Twin) -> Result
             way.script.answer("/three/breaks-off", answer);
             let mut connection = connection(way).await?;
             let mut stream = connection.start(&Call::get("/three/breaks-off")).await?;
-            stream.finish(&fields([])).await?;
             let head = stream.head().await?;
             let part = stream.next().await?;
             gate.open();

@@ -203,12 +203,11 @@ impl Twin {
 
         let lines = self.stack.lines(told.lines + expected).await?.len();
         let longest = began.elapsed();
-        self.fence(&mut told).await?;
+        let path = self.fence(&mut told).await?;
         let lines = lines.max(told.lines + expected) + 1;
         let mut records = self.new_records(told.lines, lines).await?;
         told.lines += records.len();
         let fence = records.pop().context("not even the fence")?;
-        let path = format!("/fence/{}", told.fences);
         ensure!(fence.text("/request/path") == Some(&path), "the last record is not the fence: {}", fence.line);
         ensure!(records.len() == expected, "{} records instead of {expected}:\n{records:#?}", records.len());
         for record in &records {
@@ -225,9 +224,14 @@ impl Twin {
 
     /// Nothing is pending, and no line has come since the last case.
     async fn begin(&self, told: &mut Told) -> Result<Counters> {
+        let unfinished = std::mem::replace(&mut told.unfinished, true);
+        if unfinished {
+            // What a case without a good end has set off comes before this.
+            let fence = self.fence(told).await?;
+            self.stack.line_of(&fence).await?;
+        }
         let before = self.settled().await?;
         let lines = self.stack.lines(0).await?.len();
-        let unfinished = std::mem::replace(&mut told.unfinished, true);
         let spurious = lines - std::mem::replace(&mut told.lines, lines);
         ensure!(unfinished || spurious == 0, "{spurious} lines came after the end of the case before");
         Ok(before)
@@ -247,14 +251,14 @@ impl Twin {
         Ok((seen, asked.map(|asked| Asked { headers: asked.headers.without(&VOLATILE), ..asked }).collect()))
     }
 
-    /// A last exchange: Envoy's worker has ended all earlier ones when this one is recorded.
-    async fn fence(&self, told: &mut Told) -> Result<()> {
+    /// A last exchange: Envoy's worker has ended all earlier ones when this one is recorded. Its path.
+    async fn fence(&self, told: &mut Told) -> Result<String> {
         told.fences += 1;
         let path = format!("/fence/{}", told.fences);
         self.script.answer(&path, tributary_testbed::origin::Answer::new(204));
         let reply = client::call(self.stack.envoy.address(), &Call::get(&path)).await?;
         ensure!(reply.status == 204, "fence: {reply:?}");
-        Ok(())
+        Ok(path)
     }
 
     /// The records after the first `known`, in the order of `seq`; at least up to `count`.
