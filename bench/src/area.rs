@@ -13,6 +13,8 @@ pub struct Area {
     pub name: &'static str,
     /// What is measured, in a few words.
     pub about: &'static str,
+    /// The options that choose what is compared and that it knows.
+    pub takes: &'static [&'static str],
     /// Measures it.
     pub measure: for<'run> fn(&'run mut Run) -> Measuring<'run>,
 }
@@ -25,26 +27,37 @@ pub const AREAS: &[Area] = &[
     Area {
         name: "filter",
         about: "CPU, latency and memory of Envoy, with the filter and with what else records traffic in it",
+        takes: &["--wasm", "--only"],
         measure: |run| Box::pin(filter::measure(run)),
+    },
+    Area {
+        name: "instructions",
+        about: "instructions that Envoy spends on a request, with the filter and with what else records traffic in it",
+        takes: &["--wasm", "--only"],
+        measure: |run| Box::pin(filter::instructions::measure(run)),
     },
     Area {
         name: "encode",
         about: "redaction and the writing of lines, natively and in V8",
+        takes: &[],
         measure: |run| Box::pin(encode::measure(run)),
     },
     Area {
         name: "collector",
         about: "CPU, rate, latency and memory of the collector, beside the smallest program that does it and beside Node",
+        takes: &["--collector", "--only"],
         measure: |run| Box::pin(collector::measure(run)),
     },
     Area {
         name: "end-to-end",
         about: "what Envoy, collector and Kafka cost together, and how long a record takes from the answer into Kafka",
+        takes: &[],
         measure: |run| Box::pin(path::measure(run)),
     },
     Area {
         name: "scale",
         about: "cost per exchange from one source to ten thousand, by size of exchange, collectors and partitions",
+        takes: &[],
         measure: |run| Box::pin(scale::measure(run)),
     },
 ];

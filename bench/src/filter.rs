@@ -7,6 +7,7 @@
 
 mod case;
 mod facts;
+pub mod instructions;
 mod load;
 mod origin;
 mod sink;
@@ -20,7 +21,13 @@ use anyhow::{Context as _, Result, ensure};
 pub use case::{Case, Protocol, Size};
 pub use variant::{Kind, Variant};
 
-use crate::{cpu::Reading, filter::variant::Running, rounds::Round, run::Run, statistics};
+use crate::{
+    cpu::Reading,
+    filter::variant::Running,
+    rounds::Round,
+    run::{Options, Run},
+    statistics,
+};
 use facts::{CPU, LOST, P50, P99, RATE, RSS, VM_GROWTH};
 use load::{Load, Pace};
 use origin::Origin;
@@ -46,17 +53,26 @@ pub struct Plan {
     pub variants: Vec<Variant>,
 }
 
+impl Plan {
+    /// As the options of a run say; of the cases those that are `fit`.
+    ///
+    /// # Errors
+    /// A build to compare is no file, or there is no case that is wanted.
+    fn of(options: &Options, fit: impl Fn(&Case) -> bool) -> Result<Plan> {
+        let mut cases = case::chosen(options.quick);
+        cases.retain(fit);
+        let variants = variant::chosen(&options.wasm, options.quick)?;
+        Ok(Plan { cases: options.wanted(cases, Case::name)?, variants })
+    }
+}
+
 /// Measures the area, as the options of the run say.
 ///
 /// # Errors
 /// A part is missing or does not start, or an answer is not what was asked for.
 pub async fn measure(run: &mut Run) -> Result<()> {
     facts::of_module(run)?;
-    facts::instructions(run);
-    let options = run.options();
-    let variants = variant::chosen(&options.wasm, options.quick)?;
-    let cases = options.wanted(case::chosen(options.quick), Case::name)?;
-    let plan = Plan { cases, variants };
+    let plan = Plan::of(run.options(), |_| true)?;
     measure_plan(run, &plan).await
 }
 

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use tributary_bench::{
     area::{AREAS, Area},
@@ -40,7 +40,7 @@ struct Args {
     #[arg(long, value_name = "NAME", value_parser = name)]
     compare: Option<String>,
 
-    /// Compare builds of the filter, in area `filter`: once for each
+    /// Compare builds of the filter, in areas `filter` and `instructions`: once for each
     #[arg(long, value_name = "FILE")]
     wasm: Vec<PathBuf>,
 
@@ -48,7 +48,7 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     collector: Vec<PathBuf>,
 
-    /// Only the cases whose names contain this text, in areas `filter` and `collector`
+    /// Only the cases whose names contain this text, in areas `filter`, `instructions` and `collector`
     #[arg(long, value_name = "TEXT", conflicts_with = "page")]
     only: Option<String>,
 
@@ -90,15 +90,12 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<()> {
     let named: Vec<&Area> = args.areas.iter().map(|name| Area::named(name)).collect::<Result<_>>()?;
     let areas = if named.is_empty() { AREAS.iter().collect() } else { named };
-    for (option, builds, only) in [("--wasm", &args.wasm, "filter"), ("--collector", &args.collector, "collector")] {
-        let is_alone = areas.iter().all(|area| area.name == only);
-        ensure!(builds.is_empty() || is_alone, "{option} compares builds in area {only}: name it alone");
-    }
-    let has_cases = |area: &&Area| ["filter", "collector"].contains(&area.name);
-    ensure!(
-        args.only.is_none() || areas.iter().all(has_cases),
-        "--only names cases of the areas filter and collector: name one"
-    );
+    let given = [
+        ("--wasm", !args.wasm.is_empty()),
+        ("--collector", !args.collector.is_empty()),
+        ("--only", args.only.is_some()),
+    ];
+    given.into_iter().filter(|(_, is_given)| *is_given).try_for_each(|(option, _)| known_to_all(&areas, option))?;
     // Read first: a name that does not exist is told before the minutes are spent.
     let compared = args.compare.as_ref().map(|name| Ok::<_, anyhow::Error>((name, Report::read(&file(name))?)));
     let compared = compared.transpose()?;
@@ -133,6 +130,14 @@ fn run(args: &Args) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Some options choose what is compared; an area that would not listen is refused.
+fn known_to_all(areas: &[&Area], option: &str) -> Result<()> {
+    let knows = |area: &&&Area| area.takes.contains(&option);
+    let Some(other) = areas.iter().find(|area| !knows(area)) else { return Ok(()) };
+    let knowing: Vec<&str> = AREAS.iter().filter(|area| knows(&area)).map(|area| area.name).collect();
+    bail!("area {} does not know {option}: name only areas that do: {}", other.name, knowing.join(", "))
 }
 
 /// Prints an area, and what differs from the run that it is compared with; writes the page if that is asked for.
@@ -188,9 +193,12 @@ mod tests {
         assert!(parsed(&["--show", "one", "--quick"]).is_err());
         assert!(told(&["--show", "never-saved"]).contains("never-saved.json"));
         assert!(told(&["filter", "--compare", "never-saved"]).contains("never-saved.json"));
-        assert!(told(&["filter", "--collector", "a"]).contains("--collector compares builds in area collector"));
-        assert!(told(&["collector", "--wasm", "a"]).contains("--wasm compares builds in area filter"));
-        assert!(told(&["scale", "--only", "a"]).contains("--only names cases of the areas filter and collector"));
+        let knowing = "area filter does not know --collector: name only areas that do: collector";
+        assert_eq!(told(&["filter", "--collector", "a"]), knowing);
+        let knowing = "area collector does not know --wasm: name only areas that do: filter, instructions";
+        assert_eq!(told(&["instructions", "collector", "--wasm", "a"]), knowing);
+        let knowing = "area scale does not know --only: name only areas that do: filter, instructions, collector";
+        assert_eq!(told(&["scale", "--only", "a"]), knowing);
         assert!(parsed(&["filter", "--only", "70 B", "--page"]).is_err());
     }
 }

@@ -27,13 +27,13 @@ pub(crate) struct Bench {
     /// Say what differs from the result kept under this name, and whether that can be chance
     #[arg(long, value_name = "NAME")]
     compare: Option<String>,
-    /// Compare builds of the filter, in area filter: once for each
+    /// Compare builds of the filter, in areas filter and instructions: once for each
     #[arg(long, value_name = "FILE")]
     wasm: Vec<PathBuf>,
     /// Compare builds of the collector, in area collector: once for each
     #[arg(long, value_name = "FILE")]
     collector: Vec<PathBuf>,
-    /// Only the cases whose names contain this text, in areas filter and collector
+    /// Only the cases whose names contain this text, in areas filter, instructions and collector
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     /// Write the tables into docs/performance.md
@@ -57,14 +57,9 @@ struct Area {
     modules: &'static [fn() -> Command],
 }
 
-const AREAS: [Area; 5] = [
-    Area {
-        name: "filter",
-        parts: &[Part::RustTargets, Part::Envoy],
-        others: &[],
-        programs: &["bench"],
-        modules: &[build::filter],
-    },
+const AREAS: [Area; 6] = [
+    Area { name: "filter", ..IN_ENVOY },
+    Area { name: "instructions", ..IN_ENVOY },
     Area {
         name: "encode",
         parts: &[Part::RustTargets],
@@ -82,6 +77,14 @@ const AREAS: [Area; 5] = [
     Area { name: "end-to-end", ..WHOLE_PATH },
     Area { name: "scale", ..WHOLE_PATH },
 ];
+
+const IN_ENVOY: Area = Area {
+    name: "",
+    parts: &[Part::RustTargets, Part::Envoy],
+    others: &[],
+    programs: &["bench"],
+    modules: &[build::filter],
+};
 
 const WHOLE_PATH: Area = Area {
     name: "",

@@ -1,6 +1,6 @@
 //! What is measured in this area, and what a reader has to know of it.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use anyhow::{Context as _, Result};
 use xtask::parts;
@@ -33,19 +33,6 @@ pub(super) fn of_module(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
-/// Tells why instructions are not counted.
-pub(super) fn instructions(run: &mut Run) {
-    let perf = Command::new("perf").args(["stat", "-x", ",", "-e", "instructions:u", "true"]).output();
-    let why = match perf {
-        Err(_) => "there is no perf on this machine",
-        Ok(output) if String::from_utf8_lossy(&output.stderr).contains("<not supported>") => {
-            "this machine has no hardware counters (`perf stat -e instructions` says so); what callgrind counted stands below"
-        }
-        Ok(_) => "the CPU time of the scheduler is what is compared; `perf stat -e instructions -p PID` works here",
-    };
-    run.absent("instructions per request", why);
-}
-
 /// Tells how the figures came about.
 pub(super) fn notes(run: &mut Run, plan: &Plan) {
     run.note(format!(
@@ -66,6 +53,11 @@ pub(super) fn notes(run: &mut Run, plan: &Plan) {
         "p50 and p99: requests are sent at a fixed rate, half of what `off` carried in the round that warms up; the time counts \
          from the moment a request was due.",
     );
+    variants(run, plan);
+}
+
+/// Tells what is compared.
+pub(super) fn variants(run: &mut Run, plan: &Plan) {
     for variant in &plan.variants {
         run.note(format!("`{}`: {}.", variant.name, about(&variant.kind)));
     }

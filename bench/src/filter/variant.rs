@@ -85,8 +85,22 @@ impl Variant {
 
     /// Starts its Envoy, in front of this origin.
     pub(super) async fn start(&self, workers: u32, origin: SocketAddr, sink: SocketAddr) -> Result<Running> {
+        let mut running = self.start_as(Envoy::builder().concurrency(workers), origin, sink).await?;
+        if self.kind.is_ours() {
+            running.vm_bytes = Some(running.envoy.vm_bytes()?);
+        }
+        Ok(running)
+    }
+
+    /// Starts such an Envoy with it. What the VMs hold is not asked.
+    pub(super) async fn start_as(
+        &self,
+        builder: EnvoyBuilder,
+        origin: SocketAddr,
+        sink: SocketAddr,
+    ) -> Result<Running> {
         let scratch = Scratch::new("bench")?;
-        let builder = Envoy::builder().users(origin).collector(sink).concurrency(workers);
+        let builder = builder.users(origin).collector(sink);
         // Two ways to the same origin, chosen by the path.
         let prefix = format!("/{}/", Protocol::Http2.segment());
         let route =
@@ -94,8 +108,7 @@ impl Variant {
         let builder = builder.cluster("users-h2", origin, Upstream::Http2).route(route);
         let envoy = self.kind.put_into(builder, scratch.path()).start().await;
         let envoy = envoy.with_context(|| format!("start Envoy with {}", self.name))?;
-        let vm_bytes = if self.kind.is_ours() { Some(envoy.vm_bytes()?) } else { None };
-        Ok(Running { variant: self.clone(), envoy, scratch, vm_bytes })
+        Ok(Running { variant: self.clone(), envoy, scratch, vm_bytes: None })
     }
 }
 
@@ -140,7 +153,7 @@ pub(super) struct Running {
     variant: Variant,
     envoy: Envoy,
     scratch: Scratch,
-    /// What the VMs began with.
+    /// What the VMs began with, where that is asked.
     vm_bytes: Option<u64>,
 }
 

@@ -1,6 +1,10 @@
 //! How an Envoy is to be started.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
@@ -20,6 +24,7 @@ pub struct EnvoyBuilder {
     concurrency: u32,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    through: Vec<OsString>,
     filter: bool,
     bare: bool,
     http3: bool,
@@ -34,6 +39,7 @@ impl Default for EnvoyBuilder {
             concurrency: 1,
             arguments: Vec::new(),
             environment: Vec::new(),
+            through: Vec::new(),
             filter: true,
             bare: false,
             http3: false,
@@ -122,6 +128,13 @@ impl EnvoyBuilder {
         self
     }
 
+    /// Starts it by another command that takes Envoy's at its end: `["valgrind", "--tool=callgrind"]`.
+    #[must_use]
+    pub fn through(mut self, command: &[OsString]) -> EnvoyBuilder {
+        self.through = command.to_owned();
+        self
+    }
+
     /// Runs without the filter.
     #[must_use]
     pub fn without_filter(mut self) -> EnvoyBuilder {
@@ -167,11 +180,15 @@ impl EnvoyBuilder {
         let addresses = Addresses::choose(&self)?;
         let files = Files::new(Scratch::new("envoy")?, self.updatable)?;
         let arguments = self.arguments.clone();
-        let (concurrency, environment) = (self.concurrency, self.environment.clone());
+        let (concurrency, environment, through) = (self.concurrency, self.environment.clone(), self.through.clone());
         let config = self.configure(&addresses, &files)?;
         files.write(config.clone(), 1)?;
         let launch = launch(program, &files, concurrency, &arguments);
         let launch = environment.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
+        let launch = match through.split_first() {
+            Some((program, arguments)) => launch.through(Path::new(program), arguments),
+            None => launch,
+        };
         let process = launch.start(&files.scratch.log("envoy"))?;
         let envoy = Envoy { launch, process, addresses, files, config, version: 1 };
         envoy.ready().await?;
