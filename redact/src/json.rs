@@ -5,6 +5,7 @@
 //! string before a colon is a key, so no stack is needed and depth is only a number. Several values one behind the other
 //! (NDJSON) are read as they come.
 
+mod pieces;
 mod skim;
 
 use std::ops::Range;
@@ -15,7 +16,7 @@ use crate::{
     names::{Field, Judged, Verdict},
     text::{FEWEST_BYTES, comment_len},
 };
-use skim::Keys;
+use pieces::Pieces;
 
 /// Whether a text was JSON, as far as it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,11 +122,10 @@ impl Masker<'_, '_> {
             syntax: Syntax::Json,
         };
         let text = self.source.get(..walk.stop).unwrap_or_default();
-        let mut keys = Keys::new();
+        let mut pieces = Pieces::of(text);
         loop {
             if walk.is_idle() {
-                let skimmed = self.skim(text, &mut keys, walk.at, walk.depth);
-                (walk.at, walk.depth) = (skimmed.at, skimmed.depth);
+                walk.at = self.skim(text, &mut pieces, walk.at);
             }
             let Some(byte) = text.get(walk.at) else { break };
             match byte {

@@ -1,110 +1,113 @@
-//! The parts of a JSON text in which nothing is secret, passed over without keeping track of more than the depth.
+//! The parts of a JSON text in which nothing is secret, passed over without keeping track of anything.
 //!
 //! It goes on while keys are harmless, strings are plain and the rest is numbers and constants, and stops before anything
-//! else: the walk takes that one up, with all its rules, and comes back here behind it.
+//! else: the walk takes that one up, with all its rules, and comes back here behind it. How deep a place is says nothing
+//! where nothing above it is secret. What is passed over is values, and the [pieces](Pieces) between them.
+
+use std::num::NonZero;
 
 use crate::{
-    json::{Sign, sign_of},
+    json::{
+        Sign,
+        pieces::{Edge, Pieces},
+        sign_of,
+    },
     masker::Masker,
-    memo::is_same,
     names::{Field, Judged},
 };
-
-/// Where it stopped, and how deep.
-pub(super) struct Skimmed {
-    pub(super) at: usize,
-    pub(super) depth: usize,
-}
 
 /// No card number is shorter.
 const FEWEST_OF_CARD: usize = 14;
 
-/// The harmless keys that came, each with its quotes and its colon, in the order in which they came first.
-///
-/// Objects in a row have the same keys in the same order: the key that comes is the one that followed last time, and one
-/// comparison tells so. A key that comes otherwise is judged as if there were no such list.
-pub(super) struct Keys<'t> {
-    known: [&'t [u8]; Keys::MOST],
-    count: usize,
-    /// The one that is expected.
-    next: usize,
+/// A value in which nothing is secret.
+#[derive(Clone, Copy)]
+struct Value {
+    /// Behind its opening quote, if it is a string.
+    start: usize,
+    /// Its closing quote, or behind it.
+    end: usize,
+    edge: Edge,
 }
 
-impl<'t> Keys<'t> {
-    /// An object of more keys has the rest of them judged each time.
-    const MOST: usize = 24;
-
-    pub(super) fn new() -> Keys<'t> {
-        Keys { known: [b""; Keys::MOST], count: 0, next: 0 }
+impl Value {
+    /// Where another one may begin, for a piece is read from there on.
+    fn none(at: usize) -> Value {
+        Value { start: at, end: at, edge: Edge::Bare }
     }
 
-    /// The length of the expected key, if it stands here.
-    fn expected(&mut self, rest: &[u8]) -> Option<usize> {
-        let key = *self.known.get(..self.count)?.get(self.next)?;
-        if !is_same(rest.get(..key.len())?, key) {
-            return None;
-        }
-        self.expect_behind(self.next);
-        Some(key.len())
-    }
-
-    /// A harmless key came that was not expected.
-    fn came(&mut self, key: &'t [u8]) {
-        let known = self.known.get(..self.count).unwrap_or_default();
-        if let Some(place) = known.iter().position(|known| *known == key) {
-            self.expect_behind(place);
-        } else if let Some(free) = self.known.get_mut(self.count) {
-            *free = key;
-            self.count = self.count.saturating_add(1);
-            self.next = 0;
-        }
-    }
-
-    fn expect_behind(&mut self, place: usize) {
-        let next = place.saturating_add(1);
-        self.next = if next < self.count { next } else { 0 };
+    /// Behind it and its quote.
+    fn behind(&self) -> usize {
+        self.end.saturating_add(usize::from(self.edge == Edge::Quote))
     }
 }
 
 impl Masker<'_, '_> {
-    /// Passes over what may be passed over from `at` on, where no key waits for its value and nothing above is secret.
-    pub(super) fn skim<'t>(&self, text: &'t [u8], keys: &mut Keys<'t>, at: usize, depth: usize) -> Skimmed {
-        let mut skimmed = Skimmed { at, depth };
-        while let Some(byte) = text.get(skimmed.at) {
-            let next = match byte {
-                b'"' => self.behind_plain_string(text, keys, skimmed.at),
-                b',' | b':' | b' ' | b'\n' | b'\r' | b'\t' => Some(skimmed.at.saturating_add(1)),
-                b'{' | b'[' => {
-                    skimmed.depth = skimmed.depth.saturating_add(1);
-                    Some(skimmed.at.saturating_add(1))
+    /// Passes over what may be passed over from `at` on, where no key waits for its value and nothing above is secret;
+    /// gives where it stopped.
+    pub(super) fn skim(&self, text: &[u8], pieces: &mut Pieces<'_>, at: usize) -> usize {
+        let mut value = Value::none(at);
+        loop {
+            while let Some(piece) = pieces.expected(value.end, value.edge) {
+                let (start, edge) = (value.end.saturating_add(piece.len), piece.end);
+                value = match (self.plain_value_end(text, start, edge), edge) {
+                    (Some(end), _) => Value { start, end: end.get(), edge },
+                    (None, Edge::Quote) => return start.saturating_sub(1),
+                    // Perhaps it is a string, where a number came last time.
+                    (None, Edge::Bare) => Value::none(start),
+                };
+            }
+            if value.edge == Edge::Quote
+                && let Some(behind) = behind_colon(text, value.behind())
+            {
+                if !self.is_harmless_key(text, value) {
+                    return value.start.saturating_sub(1);
                 }
-                b'}' | b']' => {
-                    skimmed.depth = skimmed.depth.saturating_sub(1);
-                    Some(skimmed.at.saturating_add(1))
+                value = Value::none(behind);
+            }
+            match self.next_value(text, value.behind()) {
+                Ok(next) => {
+                    pieces.came(value.end..next.start, [value.edge, next.edge]);
+                    value = next;
                 }
-                _ => behind_bare(text, skimmed.at),
-            };
-            let Some(next) = next else { break };
-            skimmed.at = next;
+                Err(stop) => return stop,
+            }
         }
-        skimmed
     }
 
-    /// Behind a plain string, and behind the colon if it is a harmless key; `None`: it is neither.
-    fn behind_plain_string<'t>(&self, text: &'t [u8], keys: &mut Keys<'t>, at: usize) -> Option<usize> {
-        if let Some(len) = keys.expected(text.get(at..)?) {
-            return Some(at.saturating_add(len));
+    /// The first value from `at` on, behind any harmless keys; or where it had to stop.
+    fn next_value(&self, text: &[u8], mut at: usize) -> Result<Value, usize> {
+        loop {
+            at = match text.get(at).ok_or(at)? {
+                b',' | b':' | b' ' | b'\n' | b'\r' | b'\t' | b'{' | b'[' | b'}' | b']' => at.saturating_add(1),
+                b'"' => {
+                    let string = self.plain_value(text, at.saturating_add(1), Edge::Quote).ok_or(at)?;
+                    match behind_colon(text, string.behind()) {
+                        None => return Ok(string),
+                        Some(value) if self.is_harmless_key(text, string) => value,
+                        Some(_) => return Err(at),
+                    }
+                }
+                _ => return self.plain_value(text, at, Edge::Bare).ok_or(at),
+            };
         }
-        let start = at.saturating_add(1);
-        let stop = self.plain_string_end(text, start)?.get();
-        let behind = stop.saturating_add(1);
-        let Some(value) = behind_colon(text, behind) else { return Some(behind) };
-        let judged = self.rules.names.judge(text.get(start..stop)?, Field::Json);
-        if judged != Judged::HARMLESS {
-            return None;
+    }
+
+    fn is_harmless_key(&self, text: &[u8], key: Value) -> bool {
+        let name = text.get(key.start..key.end).unwrap_or_default();
+        self.rules.names.judge(name, Field::Json) == Judged::HARMLESS
+    }
+
+    fn plain_value(&self, text: &[u8], start: usize, edge: Edge) -> Option<Value> {
+        self.plain_value_end(text, start, edge).map(|end| Value { start, end: end.get(), edge })
+    }
+
+    /// Where the value ends that begins here, behind its quote if it has one; `None`: a glance is not enough for it.
+    #[inline]
+    fn plain_value_end(&self, text: &[u8], start: usize, edge: Edge) -> Option<NonZero<usize>> {
+        match edge {
+            Edge::Quote => self.plain_string_end(text, start),
+            Edge::Bare => bare_end(text, start),
         }
-        keys.came(text.get(at..value)?);
-        Some(value)
     }
 }
 
@@ -120,11 +123,20 @@ pub(super) fn behind_colon(text: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// Behind a number or a constant; `None`: it is neither, or as long as a card number, or the end of the text.
-fn behind_bare(text: &[u8], at: usize) -> Option<usize> {
+fn bare_end(text: &[u8], at: usize) -> Option<NonZero<usize>> {
     let rest = text.get(at..)?;
-    let near = rest.get(..FEWEST_OF_CARD).unwrap_or(rest);
-    let len = near.iter().position(|byte| sign_of(*byte) == Sign::Ends)?;
-    let token = near.get(..len)?;
-    let is_number = || super::is_number(token);
-    (matches!(token, b"true" | b"false" | b"null") || is_number()).then(|| at.saturating_add(len))
+    let len = match rest.first_chunk()? {
+        b"true" | b"null" => 4,
+        b"fals" if rest.get(4) == Some(&b'e') => 5,
+        [b'0'..=b'9', ..] | [b'-', b'0'..=b'9', ..] => {
+            let near = rest.get(..FEWEST_OF_CARD).unwrap_or(rest);
+            near.iter().position(|byte| sign_of(*byte) != Sign::OfNumber)?
+        }
+        _ => return None,
+    };
+    let end = NonZero::new(at.saturating_add(len))?;
+    (sign_of(*rest.get(len)?) == Sign::Ends).then_some(end)
 }
+
+#[cfg(test)]
+mod tests;

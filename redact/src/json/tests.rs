@@ -269,12 +269,12 @@ proptest! {
 
     #[test]
     fn an_object_is_masked_alike_alone_and_behind_others(
-        rows in prop::collection::vec(prop::collection::vec((0usize..30, 0usize..4), 0..30), 0..6)
+        rows in prop::collection::vec(prop::collection::vec((0usize..30, 0usize..8), 0..30), 0..6)
     ) {
         // More keys than are kept in mind, some of them secret, in any order, with spaces or none before the colon.
         let member = |(key, value): &(usize, usize)| {
             let key = ["id", "token", "na me", "ghp_abcdefghijklmnop"].get(*key).map_or(format!("k{key}"), |key| (*key).to_owned());
-            let value = [r#""id""#, "7", r#"{"id": "x", "pin": [1]}"#, r#""a=b""#][*value];
+            let value = [r#""id""#, "7", r#"{"id": "x", "pin": [1]}"#, r#""a=b""#, r#"["a","b"]"#, r#"",""#, "null", r#"[1,"7"]"#][*value];
             format!(r#""{key}"{}:{value}"#, if key.len() > 2 { " " } else { "" })
         };
         let object = |row: &Vec<_>| format!("{{{}}}", row.iter().map(member).collect::<Vec<_>>().join(","));
