@@ -21,13 +21,51 @@ const FEWEST: usize = 64;
 
 /// Appends `text` as a JSON string, with its quotes.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
-    out.reserve(text.len().saturating_add(BLOCK));
+    let text = text.as_bytes();
+    out.reserve(text.len().saturating_add(2 * BLOCK));
     out.push(b'"');
-    let mut rest = text.as_bytes();
+    // Names and values of headers: most are short, and stand for themselves.
+    if text.len() < FEWEST && is_plain(text) {
+        append_plain(out, text)
+    } else {
+        append_escaped(out, text)
+    }
+    out.push(b'"');
+}
+
+/// Whether each byte of a text surely stands for itself.
+fn is_plain(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk() else {
+        let within = (1u32 << text.len()).wrapping_sub(1);
+        return may_need_more(first_of(text)) & within == 0;
+    };
+    let block = |bytes: &[u8; BLOCK]| may_need_more(first_of(bytes)) == 0;
+    text.as_chunks().0.iter().all(block) && block(last)
+}
+
+/// The bytes that may not stand for themselves.
+fn may_need_more(bytes: v128) -> u32 {
+    let is_quote = v128_or(u8x16_eq(bytes, u8x16_splat(b'"')), u8x16_eq(bytes, u8x16_splat(b'\\')));
+    u8x16_bitmask(v128_or(is_quote, v128_or(u8x16_le(bytes, u8x16_splat(0x1F)), is_lead(bytes)))).into()
+}
+
+fn append_plain(out: &mut Vec<u8>, text: &[u8]) {
+    let end = out.len().saturating_add(text.len());
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    blocks.iter().for_each(|block| out.extend_from_slice(block));
+    if !rest.is_empty() {
+        // A copy of sixteen bytes is two instructions, one of any other number a call out of the virtual machine.
+        out.extend_from_slice(&bytes_of(first_of(rest)));
+        out.truncate(end);
+    }
+}
+
+#[inline(never)]
+fn append_escaped(out: &mut Vec<u8>, text: &[u8]) {
+    let mut rest = text;
     while !rest.is_empty() {
         rest = if rest.len() < FEWEST { append_block(out, rest) } else { append_part(out, rest) };
     }
-    out.push(b'"');
 }
 
 /// Appends whole blocks, and the character before which it had to stop.
@@ -101,12 +139,10 @@ impl Block {
         let has_none = u8x16_eq(letters, u8x16_splat(0));
         let is_quote = v128_or(u8x16_eq(bytes, u8x16_splat(b'"')), u8x16_eq(bytes, u8x16_splat(b'\\')));
         let is_control = u8x16_le(bytes, u8x16_splat(0x1F));
-        // 0xC2 and 0xE2, which differ in one bit.
-        let is_lead = u8x16_eq(v128_or(bytes, u8x16_splat(0x20)), u8x16_splat(0xE2));
         Block {
             bytes: v128_or(v128_and(bytes, has_none), letters),
             quoted: u8x16_bitmask(v128_or(is_quote, v128_not(has_none))).into(),
-            odd: u8x16_bitmask(v128_or(v128_and(is_control, has_none), is_lead)).into(),
+            odd: u8x16_bitmask(v128_or(v128_and(is_control, has_none), is_lead(bytes))).into(),
         }
     }
 
@@ -142,6 +178,11 @@ impl Block {
     fn written_len(self, len: usize) -> usize {
         len + (self.quoted & (1u32 << len).wrapping_sub(1)).count_ones() as usize
     }
+}
+
+/// The first bytes of line breaks beyond ASCII, among others: 0xC2 and 0xE2, which differ in one bit.
+fn is_lead(bytes: v128) -> v128 {
+    u8x16_eq(v128_or(bytes, u8x16_splat(0x20)), u8x16_splat(0xE2))
 }
 
 /// Writes eight bytes, a backslash before those that `quoted` has.
