@@ -9,6 +9,8 @@
 
 mod callgrind;
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tributary_testbed::envoy::{Config, Envoy};
@@ -34,6 +36,9 @@ const SHARE: usize = 30;
 
 /// What Envoy does by itself in between shall not show.
 const FEWEST: usize = 60;
+
+/// After this time without a post, what is still missing does not come any more: callgrind makes all slow.
+const NO_MORE_AFTER: Duration = Duration::from_secs(30);
 
 /// Measures the area, as the options of the run say: the loads of area `filter` on one worker, but for the largest.
 ///
@@ -113,7 +118,8 @@ impl Turn<'_> {
         let (lost, posted) = (self.running.lost().await?, self.sink.exchanges());
         self.callgrind.begin(process)?;
         Load { requests, ..self.case.load(self.running.address()) }.drive().await?;
-        self.running.rest(self.sink, posted, requests as u64).await?;
+        let came = self.running.posted_since(self.sink, posted, requests as u64, NO_MORE_AFTER).await;
+        ensure!(came.is_none_or(|came| came >= requests as u64), "{came:?} of {requests} exchanges were posted");
         let counted = self.callgrind.end(process)?;
         let now = self.running.lost().await?;
         ensure!(now == lost, "the filter dropped exchanges, or cut them short: {lost:?} before, {now:?} now");

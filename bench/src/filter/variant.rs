@@ -173,21 +173,33 @@ impl Running {
     /// Waits until all of `count` exchanges have been posted, or until no more are; at once if this one posts nothing.
     /// `posted` is what the sink had counted before.
     pub(super) async fn rest(&self, sink: &Sink, posted: u64, count: u64) -> Result<()> {
+        let Some(came) = self.posted_since(sink, posted, count, NO_MORE_AFTER).await else { return Ok(()) };
+        // Ours tells what it has dropped; whoever else loses some must not look cheap by it.
+        ensure!(self.variant.kind.is_ours() || came >= count, "{came} of {count} exchanges were posted");
+        ensure!(came > 0, "nothing was posted");
+        Ok(())
+    }
+
+    /// How many exchanges of `count` have been posted, once all are or none came for this long; `None` if this one posts
+    /// nothing.
+    pub(super) async fn posted_since(
+        &self,
+        sink: &Sink,
+        posted: u64,
+        count: u64,
+        no_more_after: Duration,
+    ) -> Option<u64> {
         if !self.variant.kind.posts() {
-            return Ok(());
+            return None;
         }
         let (mut last, mut since) = (sink.exchanges(), Instant::now());
-        while last < posted + count && since.elapsed() < NO_MORE_AFTER {
+        while last < posted + count && since.elapsed() < no_more_after {
             tokio::time::sleep(LOOK_EVERY).await;
             if sink.exchanges() != last {
                 (last, since) = (sink.exchanges(), Instant::now());
             }
         }
-        let came = last - posted;
-        // Ours tells what it has dropped; whoever else loses some must not look cheap by it.
-        ensure!(self.variant.kind.is_ours() || came >= count, "{came} of {count} exchanges were posted");
-        ensure!(came > 0, "nothing was posted");
-        Ok(())
+        Some(last - posted)
     }
 
     /// Exchanges that the filter has dropped or cut short so far; none of a variant that is not ours.
