@@ -184,7 +184,7 @@ async fn store_judged(app: &App, sender: Option<&Sender>, judged: Judged) -> Res
 
 /// Source and number of an exchange, if it has them.
 fn origin(exchange: &Exchange) -> Option<(&str, u64)> {
-    Some((std::str::from_utf8(exchange.source()?).ok()?, exchange.seq?))
+    Some((exchange.source.as_deref()?, exchange.seq?))
 }
 
 /// `None`: nothing can be said in time.

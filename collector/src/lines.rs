@@ -8,7 +8,7 @@
 //!   out, or something in it is masked.
 //! - A bad line is named with its number and its error, and touches no other.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use memchr::{memchr, memchr2_iter};
@@ -50,8 +50,9 @@ pub(crate) struct Exchange {
     pub line: Bytes,
     /// `meta.id`; read it with [`id`](Self::id).
     pub id: Option<Part>,
-    /// `meta.source`, if it can be the name of a source; read it with [`source`](Self::source).
-    pub source: Option<Part>,
+    /// `meta.source`, if it can be the name of a source. The lines of a post share it: nearly all are of one, and who asks
+    /// after the post was stored need not fetch each line into the caches again.
+    pub source: Option<Arc<str>>,
     /// `meta.seq`.
     pub seq: Option<u64>,
     /// `request.host`; read it with [`host`](Self::host).
@@ -68,11 +69,6 @@ impl Exchange {
         Some(self.id.as_ref()?.text(&self.line))
     }
 
-    /// `meta.source`, if it can be the name of a source.
-    pub(crate) fn source(&self) -> Option<&[u8]> {
-        Some(self.source.as_ref()?.text(&self.line))
-    }
-
     /// `request.host`.
     pub(crate) fn host(&self) -> Option<&[u8]> {
         Some(self.host.as_ref()?.text(&self.line))
@@ -80,8 +76,8 @@ impl Exchange {
 
     /// Takes the line of what was made of it. Of the facts beside the line only the host may have been masked.
     fn rewrite(&mut self, changed: &HttpExchange) {
-        for part in [&mut self.id, &mut self.source].into_iter().flatten() {
-            part.part_from(&self.line);
+        if let Some(id) = &mut self.id {
+            id.part_from(&self.line);
         }
         self.line = without_break(changed.to_line()).into();
         self.host = changed.request.host.as_deref().filter(|host| !host.is_empty()).map(Part::from);
@@ -120,12 +116,13 @@ pub(crate) fn judge(body: &Bytes, limits: &LineLimits, wall: &Wall) -> Result<Li
     let mut count = 0;
     // One for all lines: its lists keep their room.
     let mut checked = CheckedLine::default();
+    let judge = Judge { body, limits, wall };
     for (number, line) in split(body) {
         count += 1;
         if count > limits.max_lines {
             continue;
         }
-        match judge_line(body, number, line, &mut checked, limits, wall) {
+        match judge.line(number, line, &mut checked, lines.exchanges.last()) {
             Ok(exchange) => {
                 lines.has_packed_bodies |= exchange.has_packed_body;
                 lines.exchanges.push(exchange);
@@ -177,25 +174,35 @@ fn split(body: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     })
 }
 
-fn judge_line<'l>(
-    body: &Bytes,
-    number: u64,
-    line: &'l [u8],
-    checked: &mut CheckedLine<'l>,
-    limits: &LineLimits,
-    wall: &Wall,
-) -> Result<Exchange, String> {
-    if line.len() > limits.max_line_bytes {
-        return Err(format!("line of {} bytes is longer than {}", line.len(), limits.max_line_bytes));
+/// What the lines of a post are judged by.
+struct Judge<'j> {
+    body: &'j Bytes,
+    limits: &'j LineLimits,
+    wall: &'j Wall,
+}
+
+impl Judge<'_> {
+    /// `before`: the exchange before this one.
+    fn line<'l>(
+        &self,
+        number: u64,
+        line: &'l [u8],
+        checked: &mut CheckedLine<'l>,
+        before: Option<&Exchange>,
+    ) -> Result<Exchange, String> {
+        let Judge { body, limits, wall } = self;
+        if line.len() > limits.max_line_bytes {
+            return Err(format!("line of {} bytes is longer than {}", line.len(), limits.max_line_bytes));
+        }
+        check(line, checked, limits)?;
+        // What holds packed bodies is masked when these were unpacked.
+        let masked = if checked.has_base64_body { None } else { wall.line(line, checked) };
+        let mut exchange = exchange(body.slice_ref(line), number, checked, before);
+        if let Some(masked) = masked {
+            exchange.rewrite(&masked);
+        }
+        Ok(exchange)
     }
-    check(line, checked, limits)?;
-    // What holds packed bodies is masked when these were unpacked.
-    let masked = if checked.has_base64_body { None } else { wall.line(line, checked) };
-    let mut exchange = exchange(body.slice_ref(line), number, checked);
-    if let Some(masked) = masked {
-        exchange.rewrite(&masked);
-    }
-    Ok(exchange)
 }
 
 fn check<'l>(line: &'l [u8], checked: &mut CheckedLine<'l>, limits: &LineLimits) -> Result<(), String> {
@@ -212,20 +219,29 @@ fn check<'l>(line: &'l [u8], checked: &mut CheckedLine<'l>, limits: &LineLimits)
 
 /// The exchange of a line that was judged good before, as it came out of the spool. `None`: it is none.
 pub(crate) fn recall(line: &Bytes) -> Option<Exchange> {
-    Some(Exchange { replayed: true, ..exchange(line.clone(), 0, &check_line(line).ok()?) })
+    Some(Exchange { replayed: true, ..exchange(line.clone(), 0, &check_line(line).ok()?, None) })
 }
 
-fn exchange(line: Bytes, number: u64, checked: &CheckedLine<'_>) -> Exchange {
+fn exchange(line: Bytes, number: u64, checked: &CheckedLine<'_>, before: Option<&Exchange>) -> Exchange {
     let part = |text: Option<&str>| Some(Part::of(text.filter(|text| !text.is_empty())?, &line));
     Exchange {
         number,
         id: part(checked.id.as_deref()),
-        source: part(checked.source.as_deref().filter(|source| is_source(source))),
+        source: source(checked, before),
         seq: checked.seq,
         host: part(checked.host.as_deref()),
         replayed: false,
         has_packed_body: checked.has_base64_body,
         line,
+    }
+}
+
+/// The source of a line, shared with the exchange before it if that has the same.
+fn source(checked: &CheckedLine<'_>, before: Option<&Exchange>) -> Option<Arc<str>> {
+    let source = checked.source.as_deref()?;
+    match before.and_then(|before| before.source.as_ref()) {
+        Some(known) if **known == *source => Some(Arc::clone(known)),
+        _ => is_source(source).then(|| Arc::from(source)),
     }
 }
 

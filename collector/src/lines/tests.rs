@@ -33,7 +33,7 @@ fn a_line_passes_byte_for_byte_with_its_facts() {
         number: 1,
         line: Bytes::copy_from_slice(line.as_bytes()),
         id: place("ab-7"),
-        source: place("ab"),
+        source: Some("ab".into()),
         seq: Some(7),
         host: place("shop.example"),
         replayed: false,
@@ -41,6 +41,19 @@ fn a_line_passes_byte_for_byte_with_its_facts() {
     };
     assert_eq!(lines.exchanges, [expected]);
     assert!(!lines.has_packed_bodies);
+}
+
+#[test]
+fn lines_have_the_source_that_they_name_and_share_it_with_their_neighbours() {
+    let line = |source: &str| format!(r#"{{"request":{{"method":"get"}},"meta":{{"source":"{source}","seq":1}}}}"#);
+    let lines: Vec<String> = ["a", "a", "b", "a b", "b"].map(line).to_vec();
+
+    let exchanges = judged(&lines.join("\n")).exchanges;
+
+    let sources: Vec<Option<&str>> = exchanges.iter().map(|exchange| exchange.source.as_deref()).collect();
+    assert_eq!(sources, [Some("a"), Some("a"), Some("b"), None, Some("b")]);
+    let [one, other] = [0, 1].map(|place: usize| exchanges[place].source.as_ref().unwrap());
+    assert!(Arc::ptr_eq(one, other));
 }
 
 #[test]

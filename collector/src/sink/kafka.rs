@@ -358,8 +358,8 @@ impl AsRecord for Keyed<'_> {
     }
 
     fn headers(&self, mut take: impl FnMut(&'static str, &[u8])) {
-        if let Some(source) = self.exchange.source() {
-            take("source", source);
+        if let Some(source) = &self.exchange.source {
+            take("source", source.as_bytes());
         }
         if let Some(seq) = self.exchange.seq {
             match digits_in_id(self.exchange, seq) {
@@ -376,7 +376,7 @@ impl AsRecord for Keyed<'_> {
 
 /// The number of an exchange as a text: nearly always it stands in the id, behind the source.
 fn digits_in_id(exchange: &Exchange, seq: u64) -> Option<&[u8]> {
-    let digits = exchange.id()?.strip_prefix(exchange.source()?)?.strip_prefix(b"-")?;
+    let digits = exchange.id()?.strip_prefix(exchange.source.as_ref()?.as_bytes())?.strip_prefix(b"-")?;
     let is_it = std::str::from_utf8(digits).is_ok_and(|digits| digits.parse() == Ok(seq));
     (is_it && !matches!(digits, [b'+', ..] | [b'0', _, ..])).then_some(digits)
 }

@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use rdkafka::{
@@ -146,10 +146,12 @@ impl Lane {
         let pending = &producer.context().pending;
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let (slot, verdict) = pending.open(count, bytes);
+        let timestamp = unix_millis(SystemTime::now());
         for (place, record) in (0..count).zip(records) {
             let mut sent = BaseRecord::with_opaque_to(topic, ticket(slot, place)).payload(record.value());
             sent.key = record.key();
             sent.headers = headers_of(record);
+            sent.timestamp = timestamp;
             if let Err((error, refused)) = producer.send(sent) {
                 let code = code_of(&error).unwrap_or(Code::Unknown);
                 if code == Code::Fatal {
@@ -292,6 +294,11 @@ fn build(
     settings.create_with_context(callbacks).map_err(|error| TopicError::of_settings(brokers, error))
 }
 
+/// The moment as records have it. One look at the clock a write: without it librdkafka takes one a record.
+fn unix_millis(moment: SystemTime) -> Option<i64> {
+    i64::try_from(moment.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis()).ok()
+}
+
 /// Headers for which there is room at first.
 const USUAL_HEADERS: usize = 4;
 
@@ -302,4 +309,18 @@ fn headers_of(record: &impl AsRecord) -> Option<OwnedHeaders> {
         headers = Some(before.insert(Header { key, value: Some(value) }));
     });
     headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_told_in_whole_milliseconds_since_1970_and_one_before_that_not_at_all() {
+        let (begin, later) = (SystemTime::UNIX_EPOCH, Duration::from_micros(1_700_000_000_123_999));
+
+        assert_eq!(unix_millis(begin + later), Some(1_700_000_000_123));
+        assert_eq!(unix_millis(begin), Some(0));
+        assert_eq!(unix_millis(begin - Duration::from_millis(1)), None);
+    }
 }

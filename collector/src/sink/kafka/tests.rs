@@ -1,5 +1,4 @@
 use super::*;
-use crate::lines::Part;
 
 fn record(exchange: &Exchange, by: Key) -> Record {
     Record::of(&Keyed { exchange, by })
@@ -10,7 +9,7 @@ fn exchange(source: Option<&'static str>, seq: Option<u64>) -> Exchange {
         number: 1,
         line: "{}".into(),
         id: Some("ab-7".into()),
-        source: source.map(Part::from),
+        source: source.map(Arc::from),
         seq,
         host: Some("shop.example".into()),
         replayed: false,
