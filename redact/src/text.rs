@@ -285,7 +285,7 @@ impl Masker<'_, '_> {
         at
     }
 
-    /// `://user:password@host/path`, at the colon: the user goes, and what the path rules name.
+    /// `://user:password@host/path`, at the colon: the user goes, and what the path rules name; the rest is read as any text.
     fn authority(&mut self, text: &[u8], at: usize, scan: &Scan) -> Option<usize> {
         let is_scheme = at > scan.start && text.get(at.saturating_sub(1)).is_some_and(u8::is_ascii_alphanumeric);
         let start = at.saturating_add(3);
@@ -298,10 +298,13 @@ impl Masker<'_, '_> {
             None => 0,
         };
         self.mask_in_url(start..start.saturating_add(user), authority.get(..user)?);
-        let path = start.saturating_add(len);
-        if self.rules.paths.is_empty() {
-            return Some(path);
+        let (host, path) = (start.saturating_add(user), start.saturating_add(len));
+        // `jdbc:sqlserver://db;password=…`: these are no parts of a URL, and are read as any text is.
+        let is_host = !authority.get(user..)?.iter().any(|byte| b";=&%".contains(byte));
+        if self.rules.paths.is_empty() || !is_host {
+            return Some(host);
         }
+        self.scan(host..path, End::Whole);
         let rest = text.get(path..)?;
         let len = rest.iter().position(|byte| ends_url(*byte) || b"?#".contains(byte)).unwrap_or(rest.len());
         let path = path..path.saturating_add(len);

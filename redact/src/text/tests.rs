@@ -36,6 +36,14 @@ fn names_with_values_are_found_in_texts() {
         ),
         ("<ns:Token id=\"1\">x</ns:Token>", "<ns:Token id=\"1\">[redacted]</ns:Token>"),
         ("see https://u:p@h:8/a and ftp://g@h", "see https://%5Bredacted%5D@h:8/a and ftp://%5Bredacted%5D@h"),
+        // What stands where a host does is read too.
+        ("jdbc:sqlserver://db:1433;user=sa;password=x/y", "jdbc:sqlserver://db:1433;user=sa;password=[redacted]"),
+        ("jdbc:db://h;user=a@b;password=x", "jdbc:db://%5Bredacted%5D@b;password=[redacted]"),
+        ("x://password=x/y z", "x://password=[redacted] z"),
+        ("x://h&token=x, y", "x://h&token=[redacted] y"),
+        ("x://h%3Ftoken%3Dx y", "x://h%3Ftoken%3D[redacted] y"),
+        ("see https://ghp_abcdefghijklmnopqrstuvwxyz/a", "see https://[redacted]/a"),
+        ("Bearer 0https://password=x", "Bearer [redacted]://password=[redacted]"),
     ];
 
     for (given, expected) in cases {
@@ -72,6 +80,7 @@ fn prose_code_and_data_stay_as_they_are() {
         "<p>Tokens and cookies</p><token/><tokens></tokens><key>x</key>",
         "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "time 12:30:45, ratio 16:9, http://localhost:8080/a:b?c=d, 10% off, 100%25",
+        "http://auth:8080/a, https://[::1]:443, http://password:80",
         "0123456789 4111111111111112 +4915112345678 1582886368833000000 550e8400-e29b-41d4-a716-446655440000",
         "VGhpcyBpcyBvbmx5IGEgaGFybWxlc3MgdGV4dCBpbiBiYXNlNjQ=",
         "/usr/share/doc/python3/README.Debian.very/long-path_with_words",
@@ -165,5 +174,23 @@ fn texts_made_to_be_slow_are_not() {
                 masker.scan(0..text.len(), End::Cut);
             }
         }
+    }
+}
+
+#[test]
+fn where_paths_have_rules_hosts_are_read_all_the_same() {
+    let rules =
+        Redactor::new(Settings { paths: vec!["/reset/{code}".to_owned()], ..Settings::default() }, None).unwrap();
+    let cases = [
+        ("see https://h:8/reset/s3 now", "see https://h:8/reset/%5Bredacted%5D now"),
+        (
+            "https://u:p@ghp_abcdefghijklmnopqrstuvwxyz/reset/s3",
+            "https://%5Bredacted%5D@[redacted]/reset/%5Bredacted%5D",
+        ),
+        ("jdbc:db://h;user=sa;password=x/reset/s3 y", "jdbc:db://h;user=sa;password=[redacted] y"),
+    ];
+
+    for (given, expected) in cases {
+        assert_eq!(masked_by(&rules, given, End::Whole), expected);
     }
 }

@@ -103,6 +103,9 @@ const SHAPES: &[Form] = &[
     ("userinfo of a URL in a text", |plant| {
         format!(r#"{{"database":"postgres://shop:{}@db.example:5432/shop"}}"#, plant.word())
     }),
+    ("settings behind the host of a URL in a text", |plant| {
+        format!(r#"{{"database":"jdbc:sqlserver://db.example:1433;user=shop;password={}"}}"#, plant.word())
+    }),
     ("name and value apart", |plant| {
         format!(r#"{{"headers":{{"Authorization":"Bearer {}","Cookie":"sid={}"}}}}"#, plant.word(), plant.word())
     }),
