@@ -63,7 +63,7 @@ async fn instructions_are_counted_where_valgrind_is() {
     let has_valgrind = ["valgrind", "vgdb"].iter().all(|name| Command::new(name).arg("--help").output().is_ok());
     if has_valgrind {
         let measured = area.case(&case.name()).unwrap();
-        // Without a filter some 170,000 of Envoy 1.40's own, and never fewer with one.
+        // Far below what a filter in WebAssembly adds, and out of reach of a count that went wrong.
         let added = measured.ratios_to("ours", "off", "instructions per request").unwrap();
         assert!(matches!(added[..], [added] if added > 1.2), "{added:?}");
     } else {
